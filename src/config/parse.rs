@@ -1,0 +1,1 @@
+//! Reads handlers.toml.
