@@ -6,5 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod event;
+pub mod ledger;
 pub mod record;
+pub mod run;
 pub mod script;

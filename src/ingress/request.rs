@@ -1,0 +1,223 @@
+//! One request: find its endpoint, read its body, verify it, store it, answer.
+
+use super::ack::{self, Answer};
+use super::signature::{self, Key};
+use crate::clock::Clock;
+use crate::config::Endpoint;
+use crate::event::Event;
+use crate::in_force::{Current, InForce};
+use crate::ledger::compress::Dictionary;
+use crate::ledger::request::Accept;
+use crate::ledger::{Ledger, LedgerError};
+use arc_swap::ArcSwapOption;
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{error, warn};
+
+/// All that a request is answered with; one a runtime.
+pub struct Intake {
+    current: Current,
+    doors: ArcSwapOption<Doors>,
+    ledger: Ledger,
+    dictionary: Dictionary,
+    clock: Arc<dyn Clock>,
+    readiness: Readiness,
+}
+
+/// What `/readyz` says: nothing when the host is as it should be.
+pub type Readiness = Arc<dyn Fn() -> Result<(), Vec<String>> + Send + Sync>;
+
+/// The endpoints of one version of handlers.toml, ready to verify.
+struct Doors {
+    of: Arc<InForce>,
+    doors: Vec<Door>,
+}
+
+struct Door {
+    endpoint: Endpoint,
+    keys: Vec<Key>,
+}
+
+impl Intake {
+    pub fn new(
+        current: Current,
+        ledger: Ledger,
+        dictionary: Dictionary,
+        clock: Arc<dyn Clock>,
+        readiness: Readiness,
+    ) -> Self {
+        Self { current, doors: ArcSwapOption::empty(), ledger, dictionary, clock, readiness }
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+        let doors = self.doors();
+        match doors.doors.iter().find(|it| it.endpoint.path == request.uri().path()) {
+            Some(door) if request.method() == Method::POST => {
+                self.take(&doors.of, door, request, peer).await
+            }
+            Some(_) => ack::method_not_allowed("POST"),
+            None => self.answer_health(&request),
+        }
+    }
+
+    /// A delivery: read, verify, store, and only then say yes.
+    async fn take(
+        &self,
+        in_force: &InForce,
+        door: &Door,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Answer {
+        let server = &in_force.config.server;
+        let (head, body) = request.into_parts();
+        let body = match read(body, server.body_size_bytes_max, server.body_timeout).await {
+            Ok(it) => it,
+            Err(why) => return why.answer(door, peer),
+        };
+        let now = self.clock.now();
+        let headers = head.headers.get_all("stripe-signature").iter().map(|it| it.as_bytes());
+        let tolerance = door.endpoint.tolerance;
+        let secret_number = match signature::verify(headers, &body, &door.keys, tolerance, now) {
+            Ok(it) => it,
+            Err(why) => {
+                warn!(endpoint = %door.endpoint.name, %peer, "a delivery was refused (400): {why}");
+                return ack::bad_signature();
+            }
+        };
+        let mut parsed = in_force.wanted.read(&body, now);
+        let endpoint = door.endpoint.name.clone();
+        let scope = door.endpoint.scope.clone();
+        if let Some(why) = &parsed.envelope.unreadable {
+            warn!(%endpoint, event.id = %parsed.envelope.id, "a verified payload is no event; it is kept as unreadable: {why}");
+        }
+        let runs = in_force.plan(&parsed, &endpoint, &scope);
+        let packed = match self.dictionary.pack(&body) {
+            Ok(it) => it,
+            Err(error) => return self.not_stored(&LedgerError::Refused(error.to_string())),
+        };
+        let envelope = std::mem::take(&mut parsed.envelope);
+        let event = Event { envelope, endpoint, scope, received_at: now, secret_number, body };
+        match self.ledger.accept(Accept { event: Arc::new(event), packed, runs }).await {
+            Ok(receipt) => ack::ok(receipt),
+            Err(why) => self.not_stored(&why),
+        }
+    }
+
+    fn not_stored(&self, why: &LedgerError) -> Answer {
+        match why {
+            LedgerError::QueueFull { .. } | LedgerError::Closing => {
+                warn!("a delivery was answered 503: {why}");
+            }
+            LedgerError::DiskFull | LedgerError::Failed(_) | LedgerError::Refused(_) => {
+                error!("a delivery was answered 503: {why}");
+            }
+        }
+        ack::unavailable(why)
+    }
+
+    fn answer_health(&self, request: &Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        if !matches!(path, "/healthz" | "/readyz") {
+            return ack::not_found();
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return ack::method_not_allowed("GET, HEAD");
+        }
+        if path == "/healthz" {
+            return ack::health(true, r#"{"alive":true}"#.into());
+        }
+        let mut problems = (self.readiness)().err().unwrap_or_default();
+        let unavailable = self.ledger.unavailable();
+        let is_ready = unavailable.is_none();
+        problems.extend(unavailable.map(|it| it.to_string()));
+        let body = serde_json::json!({
+            "ready": is_ready, "degraded": !problems.is_empty(), "problems": problems,
+        });
+        ack::health(is_ready, body.to_string())
+    }
+
+    /// The endpoints in force. Their keys are made anew when handlers.toml changed.
+    fn doors(&self) -> Arc<Doors> {
+        let in_force = self.current.load();
+        if let Some(doors) = &*self.doors.load()
+            && Arc::ptr_eq(&doors.of, &in_force)
+        {
+            return doors.clone();
+        }
+        let endpoints = &in_force.config.endpoints;
+        let doors = endpoints
+            .iter()
+            .map(|it| Door {
+                endpoint: it.clone(),
+                keys: it.signing_secrets.iter().filter_map(Key::new).collect(),
+            })
+            .collect();
+        let doors = Arc::new(Doors { of: in_force.clone(), doors });
+        self.doors.store(Some(doors.clone()));
+        doors
+    }
+}
+
+/// Why a body could not be read.
+enum Unread {
+    TooLarge { limit_bytes: usize },
+    TooSlow { limit: Duration },
+    Broken(hyper::Error),
+}
+
+impl Unread {
+    fn answer(self, door: &Door, peer: SocketAddr) -> Answer {
+        let endpoint = &door.endpoint.name;
+        match self {
+            Self::TooLarge { limit_bytes } => {
+                warn!(%endpoint, %peer, limit_bytes, "a delivery was refused (413): its body has more than {limit_bytes} bytes");
+                ack::too_large()
+            }
+            Self::TooSlow { limit } => {
+                warn!(%endpoint, %peer, "a delivery was refused (408): its body took more than {limit:?}");
+                ack::timeout()
+            }
+            Self::Broken(error) => {
+                warn!(%endpoint, %peer, "a delivery's body broke off: {error}");
+                ack::bad_body()
+            }
+        }
+    }
+}
+
+/// Reads a body whole, bounded in size and time.
+async fn read(mut body: Incoming, limit_bytes: usize, limit: Duration) -> Result<Bytes, Unread> {
+    let hint = body.size_hint();
+    if hint.lower() > limit_bytes as u64 {
+        return Err(Unread::TooLarge { limit_bytes });
+    }
+    let whole = async {
+        let mut first: Option<Bytes> = None;
+        let mut more = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+            let so_far = first.as_ref().map_or(0, Bytes::len) + more.len();
+            if so_far + piece.len() > limit_bytes {
+                return Err(Unread::TooLarge { limit_bytes });
+            }
+            match first.take() {
+                // Most bodies come in one piece, which needs no copy.
+                None if more.is_empty() => first = Some(piece),
+                None => more.extend_from_slice(&piece),
+                Some(begin) => {
+                    let expected = usize::try_from(hint.lower()).unwrap_or(0);
+                    more.reserve(expected.max(begin.len() + piece.len()));
+                    more.extend_from_slice(&begin);
+                    more.extend_from_slice(&piece);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| more.freeze()))
+    };
+    tokio::time::timeout(limit, whole).await.unwrap_or(Err(Unread::TooSlow { limit }))
+}

@@ -1,0 +1,50 @@
+//! Answers of the writer thread, handed to a runtime in one piece a commit.
+//!
+//! Waking a task of another thread costs a system call. So the writer leaves all answers of a commit for a runtime in
+//! its inbox and rings once; the runtime's own task then wakes the others, which costs nothing.
+
+use super::Answer;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, oneshot};
+
+type Completion = (oneshot::Sender<Answer>, Answer);
+
+/// The place where a runtime's answers arrive. Bounded by the requests that wait for them.
+#[derive(Default)]
+pub struct Desk {
+    inbox: Mutex<Vec<Completion>>,
+    bell: Notify,
+}
+
+impl Desk {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Hands the answers out, for ever; to be spawned on the desk's runtime.
+    pub async fn attend(self: Arc<Self>) {
+        loop {
+            self.bell.notified().await;
+            let completions = std::mem::take(&mut *self.inbox());
+            for (reply, answer) in completions {
+                // Whoever hung up does not want it; the commit stands all the same.
+                let _ = reply.send(answer);
+            }
+        }
+    }
+
+    pub(super) fn leave(&self, mut completions: Vec<Completion>) {
+        let mut inbox = self.inbox();
+        if inbox.is_empty() {
+            *inbox = completions;
+        } else {
+            inbox.append(&mut completions);
+        }
+        drop(inbox);
+        self.bell.notify_one();
+    }
+
+    fn inbox(&self) -> std::sync::MutexGuard<'_, Vec<Completion>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,113 @@
+//! The data folder: one process writes in it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A data folder, not yet locked.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+/// Held by the one process that may write; gone when it ends, however it ends.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("cannot use the data folder {path}: {cause}")]
+    Io { path: PathBuf, cause: io::Error },
+    #[error(
+        "the data folder {path} is in use by process {pid}; one host writes to a data folder: stop that one, or give another folder with --data"
+    )]
+    InUse { path: PathBuf, pid: String },
+}
+
+impl Folder {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.0.join("ledger.db")
+    }
+
+    pub fn control_socket(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// Names the runs that are in an engine right now.
+    pub fn running(&self) -> PathBuf {
+        self.0.join("running")
+    }
+
+    /// Makes the folder if need be (only for its owner) and takes its lock.
+    pub fn lock(&self) -> Result<FolderLock, FolderError> {
+        let io = |cause| FolderError::Io { path: self.0.clone(), cause };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.0.join("lock"))
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let _ = file.take(20).read_to_string(&mut pid);
+                return Err(FolderError::InUse { path: self.0.clone(), pid: pid.trim().into() });
+            }
+            Err(TryLockError::Error(cause)) => return Err(io(cause)),
+        }
+        // Only for the message above. The disk may be full: the lock holds without it.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(FolderLock { _file: file })
+    }
+
+    /// The process that has the database's shared index open, if one has. Its index would vouch for pages that may
+    /// never have reached the disk, so after an unclean end the host must wait until it is gone.
+    pub fn other_user(&self) -> Option<i32> {
+        /// SQLite's "dead man switch": every process with the index open holds a shared lock on this byte.
+        const WAL_DEAD_MAN_SWITCH: u64 = 128;
+        let index = self.0.join("ledger.db-shm");
+        let file = OpenOptions::new().read(true).write(true).open(index).ok()?;
+        let mut wanted = rustix::process::Flock::from(rustix::process::FlockType::WriteLock);
+        wanted.start = WAL_DEAD_MAN_SWITCH;
+        wanted.length = 1;
+        let holder = rustix::process::fcntl_getlk(&file, &wanted).ok().flatten()?;
+        holder.pid.map(|it| it.as_raw_nonzero().get())
+    }
+
+    /// Whether the last host ended without putting its log into the database.
+    pub fn ended_uncleanly(&self) -> bool {
+        fs::metadata(self.0.join("ledger.db-wal")).is_ok_and(|it| it.len() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_lock_of_one_folder_names_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path().join("data"));
+        let lock = folder.lock().unwrap();
+        let refused = folder.lock().unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(lock);
+        folder.lock().unwrap();
+    }
+}

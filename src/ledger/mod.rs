@@ -1,0 +1,165 @@
+//! The durable state: events, runs, journal, records, script versions. One transaction a decision.
+//!
+//! [`Ledger`] speaks of the product (accept, intent, commit), not of SQL. Only it can make a [`Receipt`], and only after
+//! the commit is on disk.
+
+pub mod compress;
+pub mod desk;
+pub mod folder;
+mod queue;
+pub mod request;
+pub mod running;
+pub mod sqlite;
+
+use crate::run::RunId;
+use desk::Desk;
+use queue::Queue;
+use request::{Accept, Commit, Intent, Order, Postpone, Settle};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub use queue::{ACCEPTS_WAITING_BYTES_MAX, ACCEPTS_WAITING_MAX};
+pub use sqlite::{Opened, open};
+
+/// Proof that an event is durable. Nothing outside of this module can make one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub event_seq: i64,
+    /// The event was known before this delivery.
+    pub is_duplicate: bool,
+    _only_the_ledger_makes_one: (),
+}
+
+impl Receipt {
+    fn new(event_seq: i64, is_duplicate: bool) -> Self {
+        Self { event_seq, is_duplicate, _only_the_ledger_makes_one: () }
+    }
+}
+
+/// Why the ledger did not do what was asked. Nothing of the request has taken effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{waiting} events ({waiting_bytes} bytes) already wait to be stored, which is the limit")]
+    QueueFull { waiting: usize, waiting_bytes: usize },
+    #[error("no space is left on the disk of the data folder")]
+    DiskFull,
+    #[error("the ledger stopped after a failed write ({0}); restart the host once the disk is well")]
+    Failed(Arc<str>),
+    #[error("the host is shutting down")]
+    Closing,
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What became of a commit, an intent or an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Done,
+    /// A record that the attempt had read has changed since; nothing was applied.
+    Stale,
+    /// The run is no longer the caller's: dropped, retried or finished by another. Nothing was applied.
+    Fenced,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    Done { affected: usize },
+    Runs(Vec<RunId>),
+    NotFound(String),
+}
+
+pub(crate) enum Operation {
+    Accept(Accept),
+    Commit(Commit),
+    Postpone(Postpone),
+    Intent(Intent),
+    Settle(Settle),
+    Order(Order),
+}
+
+pub(crate) enum Outcome {
+    Receipt(Receipt),
+    Applied(Applied),
+    Ordered(Ordered),
+}
+
+pub(crate) type Answer = Result<Outcome, LedgerError>;
+
+pub(crate) struct Request {
+    operation: Operation,
+    reply: oneshot::Sender<Answer>,
+    desk: Arc<Desk>,
+}
+
+/// A way to ask the ledger, for the tasks of one runtime. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    queue: Arc<Queue>,
+    desk: Arc<Desk>,
+}
+
+impl Ledger {
+    /// Stores an event and its runs. A receipt means that it is on disk.
+    pub async fn accept(&self, accept: Accept) -> Result<Receipt, LedgerError> {
+        match self.ask(Operation::Accept(accept)).await? {
+            Outcome::Receipt(it) => Ok(it),
+            Outcome::Applied(_) | Outcome::Ordered(_) => Err(mixed_up()),
+        }
+    }
+
+    pub async fn commit(&self, commit: Commit) -> Result<Applied, LedgerError> {
+        self.apply(Operation::Commit(commit)).await
+    }
+
+    pub async fn postpone(&self, postpone: Postpone) -> Result<Applied, LedgerError> {
+        self.apply(Operation::Postpone(postpone)).await
+    }
+
+    pub async fn intent(&self, intent: Intent) -> Result<Applied, LedgerError> {
+        self.apply(Operation::Intent(intent)).await
+    }
+
+    pub async fn settle(&self, settle: Settle) -> Result<Applied, LedgerError> {
+        self.apply(Operation::Settle(settle)).await
+    }
+
+    pub async fn order(&self, order: Order) -> Result<Ordered, LedgerError> {
+        match self.ask(Operation::Order(order)).await? {
+            Outcome::Ordered(it) => Ok(it),
+            Outcome::Receipt(_) | Outcome::Applied(_) => Err(mixed_up()),
+        }
+    }
+
+    /// The same ledger, for the tasks of another runtime.
+    pub fn at(&self, desk: Arc<Desk>) -> Self {
+        Self { queue: self.queue.clone(), desk }
+    }
+
+    /// Why the ledger can take nothing, when it cannot.
+    pub fn unavailable(&self) -> Option<LedgerError> {
+        self.queue.unavailable()
+    }
+
+    /// Takes nothing more; what it was given is still done.
+    pub fn close(&self) {
+        self.queue.close(LedgerError::Closing);
+    }
+
+    async fn apply(&self, operation: Operation) -> Result<Applied, LedgerError> {
+        match self.ask(operation).await? {
+            Outcome::Applied(it) => Ok(it),
+            Outcome::Receipt(_) | Outcome::Ordered(_) => Err(mixed_up()),
+        }
+    }
+
+    async fn ask(&self, operation: Operation) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(Request { operation, reply, desk: self.desk.clone() })?;
+        answer.await.unwrap_or(Err(LedgerError::Closing))
+    }
+}
+
+fn mixed_up() -> LedgerError {
+    LedgerError::Refused("the ledger answered another question than was asked".into())
+}

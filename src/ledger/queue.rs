@@ -1,0 +1,143 @@
+//! What waits for the writer thread: bounded, accepts apart, so that an ack always takes its turn first.
+
+use super::{LedgerError, Operation, Request};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Events that may wait to be stored; one more is answered 503.
+pub const ACCEPTS_WAITING_MAX: usize = 8192;
+/// Compressed bytes of events that may wait to be stored.
+pub const ACCEPTS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Requests of one kind that share a commit.
+const BATCH_MAX: usize = 512;
+/// How long results of runs wait for an accept to share the commit with.
+const RESULTS_WAIT_MAX: Duration = Duration::from_millis(5);
+/// So many results make a commit worth its while without an accept.
+const RESULTS_WORTH_A_COMMIT: usize = 128;
+
+#[derive(Default)]
+struct Waiting {
+    accepts: Vec<Request>,
+    accepts_bytes: usize,
+    /// Results of runs, which may wait a little. Bounded by the runs in flight.
+    results: Vec<Request>,
+    /// Intents, answers and orders, which somebody waits for.
+    urgent: Vec<Request>,
+    closed: Option<LedgerError>,
+}
+
+#[derive(Default)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+}
+
+impl Queue {
+    /// Puts a request in line, or says why that cannot be.
+    pub(super) fn push(&self, request: Request) -> Result<(), LedgerError> {
+        let mut waiting = self.lock();
+        if let Some(why) = &waiting.closed {
+            return Err(why.clone());
+        }
+        let rings = match &request.operation {
+            Operation::Accept(it) => {
+                let bytes = it.packed.bytes.len();
+                let count = waiting.accepts.len();
+                if count >= ACCEPTS_WAITING_MAX
+                    || waiting.accepts_bytes + bytes > ACCEPTS_WAITING_BYTES_MAX
+                {
+                    let waiting_bytes = waiting.accepts_bytes;
+                    return Err(LedgerError::QueueFull { waiting: count, waiting_bytes });
+                }
+                waiting.accepts_bytes += bytes;
+                waiting.accepts.push(request);
+                count == 0
+            }
+            Operation::Commit(_) => {
+                waiting.results.push(request);
+                let count = waiting.results.len();
+                count == 1 || count == RESULTS_WORTH_A_COMMIT
+            }
+            Operation::Postpone(_)
+            | Operation::Intent(_)
+            | Operation::Settle(_)
+            | Operation::Order(_) => {
+                waiting.urgent.push(request);
+                waiting.urgent.len() == 1
+            }
+        };
+        drop(waiting);
+        if rings {
+            self.bell.notify_one();
+        }
+        Ok(())
+    }
+
+    /// All that waits, up to a commit's worth, accepts first; `None` once closed and empty. For the writer thread.
+    pub(super) fn take(&self) -> Option<Vec<Request>> {
+        let mut waiting = self.lock();
+        let mut results_since = None;
+        loop {
+            if !waiting.accepts.is_empty() || !waiting.urgent.is_empty() {
+                break;
+            }
+            let results = waiting.results.len();
+            if results > 0 {
+                let since = *results_since.get_or_insert_with(Instant::now);
+                let left = RESULTS_WAIT_MAX.saturating_sub(since.elapsed());
+                if results >= RESULTS_WORTH_A_COMMIT || left.is_zero() || waiting.closed.is_some() {
+                    break;
+                }
+                waiting = self
+                    .bell
+                    .wait_timeout(waiting, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            } else if waiting.closed.is_some() {
+                return None;
+            } else {
+                waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        let mut batch = take_front(&mut waiting.accepts);
+        waiting.accepts_bytes = waiting.accepts.iter().map(accept_bytes).sum();
+        batch.append(&mut take_front(&mut waiting.urgent));
+        batch.append(&mut take_front(&mut waiting.results));
+        Some(batch)
+    }
+
+    /// Refuses all that comes from now on, with this reason. The first reason stays.
+    pub(super) fn close(&self, why: LedgerError) {
+        let mut waiting = self.lock();
+        waiting.closed.get_or_insert(why);
+        drop(waiting);
+        self.bell.notify_all();
+    }
+
+    pub(super) fn unavailable(&self) -> Option<LedgerError> {
+        self.lock().closed.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take_front(from: &mut Vec<Request>) -> Vec<Request> {
+    if from.len() <= BATCH_MAX {
+        return std::mem::take(from);
+    }
+    let rest = from.split_off(BATCH_MAX);
+    std::mem::replace(from, rest)
+}
+
+fn accept_bytes(request: &Request) -> usize {
+    match &request.operation {
+        Operation::Accept(it) => it.packed.bytes.len(),
+        Operation::Commit(_)
+        | Operation::Postpone(_)
+        | Operation::Intent(_)
+        | Operation::Settle(_)
+        | Operation::Order(_) => 0,
+    }
+}

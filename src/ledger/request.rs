@@ -1,0 +1,190 @@
+//! What can be asked of the ledger. Every request is a value, and every one is durable once it is answered.
+
+use crate::call::Answer;
+use crate::clock::UnixMillis;
+use crate::event::Event;
+use crate::record::{Change, Read, RecordKey};
+use crate::run::{Lane, RunId, State};
+use std::sync::Arc;
+
+use super::compress::Packed;
+
+/// Store an event with the runs that it gives.
+#[derive(Debug)]
+pub struct Accept {
+    pub event: Arc<Event>,
+    pub packed: Packed,
+    pub runs: Vec<PlannedRun>,
+}
+
+/// A run to be, as the router sees it.
+#[derive(Clone, Debug)]
+pub struct PlannedRun {
+    pub handler: Arc<str>,
+    pub lane: Lane,
+    /// Why it cannot start: its handler has no good version.
+    pub held: Option<String>,
+}
+
+/// Which run, as the one who holds it knows it. An operator's doing makes the epoch older than the ledger's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub id: RunId,
+    pub epoch: i64,
+}
+
+/// What one attempt was, for `attempts` and `why`.
+#[derive(Clone, Debug)]
+pub struct AttemptReport {
+    pub number: u32,
+    pub started_at: UnixMillis,
+    pub took_ms: i64,
+    /// Time in the engine, all replays together.
+    pub engine_us: i64,
+    pub outcome: &'static str,
+    /// JSON of the script's failure.
+    pub error: Option<String>,
+    /// JSON list of the lines that it logged.
+    pub log: Option<String>,
+    pub version: Arc<str>,
+}
+
+/// Finish a run: its record changes, its state and its attempt, all or nothing.
+#[derive(Debug)]
+pub struct Commit {
+    pub claim: Claim,
+    pub handler: Arc<str>,
+    /// `Done` or `Skipped`.
+    pub state: State,
+    pub why: Option<String>,
+    pub replay: i64,
+    pub reads: Vec<Read>,
+    pub changes: Vec<Change>,
+    pub attempt: AttemptReport,
+    pub at: UnixMillis,
+}
+
+/// Keep a run open in another state: waiting, held, dead or ready again. Discards what its attempt wanted to change.
+#[derive(Debug)]
+pub struct Postpone {
+    pub claim: Claim,
+    pub state: State,
+    pub due_at: Option<UnixMillis>,
+    pub why: String,
+    /// Attempts that count, this one included.
+    pub attempts: u32,
+    pub attempt: Option<AttemptReport>,
+}
+
+/// Write a call down before it is sent. Refused as stale when a record that the script has read changed meanwhile.
+#[derive(Debug)]
+pub struct Intent {
+    pub claim: Claim,
+    pub entry: JournalEntry,
+    pub reads: Vec<Read>,
+}
+
+/// Write down what became of a call.
+#[derive(Debug)]
+pub struct Settle {
+    pub claim: Claim,
+    pub number: i64,
+    pub state: CallState,
+    pub answer: Option<Answer>,
+    pub at: UnixMillis,
+}
+
+/// A call that can change something, as the journal has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEntry {
+    /// From 1, in the order in which the run made its calls.
+    pub number: i64,
+    pub state: CallState,
+    pub service: String,
+    pub method: String,
+    pub url: String,
+    /// The request as it goes out, without the service's own headers: JSON.
+    pub request: String,
+    /// Hash of what makes two calls the same: service, method, URL, body.
+    pub content: String,
+    pub idempotency_key: String,
+    pub version: String,
+    /// What `now()` said in the attempt that made the call.
+    pub now: UnixMillis,
+    /// The answers of GETs that the script saw since the call before: JSON.
+    pub seen: Option<String>,
+    pub intended_at: UnixMillis,
+    pub answered_at: Option<UnixMillis>,
+    pub answer: Option<Answer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallState {
+    /// Written down; whether it was sent is not known.
+    Intended,
+    /// Answered for good; never sent again.
+    Settled,
+    /// Answered, but not for good (5xx, 408, 409, 425, 429): sent again with the same key.
+    Unsettled,
+    /// Answered no (other 4xx): forgotten, the next attempt makes a new call.
+    Refused,
+    /// It never left.
+    Unsent,
+}
+
+impl CallState {
+    pub const ALL: [Self; 5] =
+        [Self::Intended, Self::Settled, Self::Unsettled, Self::Refused, Self::Unsent];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Settled => "settled",
+            Self::Unsettled => "unsettled",
+            Self::Refused => "refused",
+            Self::Unsent => "unsent",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// What an operator, a reload or the host's own housekeeping asks for.
+#[derive(Debug)]
+pub enum Order {
+    /// Dead, waiting or held: ready again, on the same journal and keys.
+    Retry { run: RunId },
+    /// Open: finished without effect.
+    Drop { run: RunId, at: UnixMillis },
+    /// A new run of a stored event for each of these handlers, refused while an earlier one is open.
+    Replay { event_seq: i64, runs: Vec<PlannedRun> },
+    /// Held or ready runs of these handlers change state: `Some(why)` holds, `None` releases.
+    Hold { handler: Arc<str>, why: Option<String> },
+    /// Lanes of open runs after `order_by` changed.
+    Relane { lanes: Vec<(RunId, Lane)> },
+    /// A record written by hand; `None` removes it.
+    SetRecord { key: RecordKey, body: Option<String>, at: UnixMillis },
+    /// The text of a script version, kept so that it can be run and shown later.
+    KeepVersion { hash: Arc<str>, script: String, sources: String, at: UnixMillis },
+    /// A value of `meta`.
+    SetMeta { key: String, value: String },
+    /// Deletes one bite of what is older than this; answers how many events went.
+    Prune { events_before: UnixMillis, dedupe_before: UnixMillis },
+}
+
+/// A run that may start: what the worker needs to know to run it.
+#[derive(Clone, Debug)]
+pub struct OpenRun {
+    pub claim: Claim,
+    pub handler: Arc<str>,
+    pub lane: Lane,
+    /// Attempts that were spent so far.
+    pub attempts: u32,
+    /// 0 for the run that the event's acceptance made.
+    pub replay: i64,
+    /// At hand when the run comes straight from its acceptance.
+    pub event: Option<Arc<Event>>,
+}

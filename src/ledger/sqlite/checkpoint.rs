@@ -1,0 +1,140 @@
+//! The two-phase checkpoint: a thread copies the bulk of the log into the database and syncs it; the writer, between two
+//! commits, copies the little that is left, after which the log begins anew.
+//!
+//! SQLite syncs the database file only when a checkpoint reaches the last frame, which a thread beside a busy writer
+//! never does. Without a sync of its own the writer's short rest would flush everything: stalls of 20 to 40 ms.
+
+use super::super::folder::Folder;
+use rusqlite::Connection;
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Frames in the log at which a checkpoint begins: 64 MiB of pages.
+const FRAMES_BEFORE_CHECKPOINT: i64 = 16_000;
+/// Frames that the writer copies itself.
+const FRAMES_LEFT_TO_WRITER_MAX: i64 = 50;
+/// Passes before the rest is left to the writer, however long it is: the log must not grow without end.
+const PASSES_MAX: usize = 10;
+
+/// The thread that copies the bulk.
+pub(super) struct Checkpointer {
+    pub thread: JoinHandle<()>,
+    signal: Signal,
+}
+
+/// The writer's side.
+#[derive(Clone)]
+pub(super) struct Signal {
+    start: SyncSender<()>,
+    finish: Arc<AtomicBool>,
+    failed: Arc<AtomicBool>,
+}
+
+/// What a pass found: frames in the log, and how many of them are in the database.
+struct Progress {
+    log: i64,
+    copied: i64,
+}
+
+impl Checkpointer {
+    pub(super) fn start(folder: &Folder) -> io::Result<Self> {
+        let connection = super::connect(folder).map_err(io::Error::other)?;
+        // Closing any descriptor of the file would drop the locks that SQLite holds on it: this one lives as long as
+        // the thread, which outlives the writer.
+        let database = File::options().read(true).write(true).open(folder.database())?;
+        let (start, started) = sync_channel(1);
+        let finish = Arc::new(AtomicBool::new(false));
+        let failed = Arc::new(AtomicBool::new(false));
+        let signal = Signal { start, finish: finish.clone(), failed: failed.clone() };
+        let thread = std::thread::Builder::new()
+            .name("ledger-checkpoint".into())
+            .spawn(move || copy_when_asked(&connection, &database, &started, &finish, &failed))?;
+        Ok(Self { thread, signal })
+    }
+
+    pub(super) fn signal(&self) -> Signal {
+        self.signal.clone()
+    }
+}
+
+impl Signal {
+    /// Asks for a checkpoint once the log is long enough. Called after each commit; costs nothing when one is going on.
+    pub(super) fn after_commit(&self, frames_in_log: i64) {
+        if frames_in_log >= FRAMES_BEFORE_CHECKPOINT {
+            // A full channel means that the thread is at it.
+            let _ = self.start.try_send(());
+        }
+    }
+
+    /// Whether the bulk is copied and the writer is to do the rest now.
+    pub(super) fn take_finish(&self) -> bool {
+        self.finish.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether a sync of the database failed: nothing that it holds can be trusted until the next start.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}
+
+fn copy_when_asked(
+    connection: &Connection,
+    database: &File,
+    started: &Receiver<()>,
+    finish: &AtomicBool,
+    failed: &AtomicBool,
+) {
+    while started.recv().is_ok() {
+        let mut passes = 0;
+        loop {
+            passes += 1;
+            let progress = passive(connection);
+            // Even when the pass was cut short, what it wrote must be seen to reach the disk, or not.
+            if let Err(error) = database.sync_data() {
+                tracing::error!(%error, "the database file could not be synced: {error}");
+                failed.store(true, Ordering::Release);
+                return;
+            }
+            match progress {
+                Ok(it) if it.log - it.copied <= FRAMES_LEFT_TO_WRITER_MAX || passes == PASSES_MAX => {
+                    finish.store(true, Ordering::Release);
+                    break;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    match super::judge(&error) {
+                        super::Verdict::DiskFull | super::Verdict::Refused(_) => {
+                            tracing::warn!(%error, "a checkpoint was cut short: {error}");
+                        }
+                        super::Verdict::Untrusted(_) => {
+                            tracing::error!(%error, "a checkpoint failed: {error}");
+                            failed.store(true, Ordering::Release);
+                            return;
+                        }
+                    }
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Copies what can be copied without waiting for anyone.
+pub(super) fn finish(connection: &Connection) -> rusqlite::Result<()> {
+    passive(connection).map(|_| ())
+}
+
+/// Copies the whole log into the database, syncs it, and empties the log. Nobody else may be at work.
+pub(super) fn truncate(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+fn passive(connection: &Connection) -> rusqlite::Result<Progress> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(Progress { log: row.get(1)?, copied: row.get(2)? })
+    })
+}

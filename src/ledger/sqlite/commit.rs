@@ -1,0 +1,228 @@
+//! The end of an attempt: record changes, the run's state and the attempt's report, all or nothing.
+
+use super::super::Applied;
+use super::super::request::{AttemptReport, Claim, Commit, Postpone};
+use super::writer::{Applying, Tables};
+use crate::clock::UnixMillis;
+use crate::record::{Change, Read, RecordKey};
+use crate::run::{RunId, State};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+
+/// Finishes a run, unless a record that it read has changed or the run is no longer the caller's.
+pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
+    if !are_current(&tables.connection, &it.reads)? {
+        return Ok(if is_held_by(&tables.connection, it.claim)? { Applied::Stale } else { Applied::Fenced });
+    }
+    let taken = tables
+        .connection
+        .prepare_cached("DELETE FROM runs_open WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')")?
+        .execute([it.claim.id.0, it.claim.epoch])?;
+    if taken == 0 {
+        return Ok(Applied::Fenced);
+    }
+    for change in &it.changes {
+        apply_change(tables, Some(it.claim.id), change, it.at)?;
+    }
+    tables
+        .connection
+        .prepare_cached(
+            "INSERT INTO runs_done (id, handler, state, attempts, replay, finished_at, version, why)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            it.claim.id.0,
+            it.handler,
+            it.state.as_str(),
+            it.attempt.number,
+            it.replay,
+            it.at.0,
+            it.attempt.version,
+            it.why,
+        ])?;
+    report(&tables.connection, it.claim.id, &it.attempt)?;
+    Ok(Applied::Done)
+}
+
+/// Keeps a run open in another state.
+pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> {
+    let taken = tables
+        .connection
+        .prepare_cached(
+            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6
+             WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')",
+        )?
+        .execute(params![
+            it.claim.id.0,
+            it.claim.epoch,
+            it.state.as_str(),
+            it.due_at.map(|at| at.0),
+            it.why,
+            it.attempts,
+        ])?;
+    if taken == 0 {
+        return Ok(Applied::Fenced);
+    }
+    if let Some(attempt) = &it.attempt {
+        report(&tables.connection, it.claim.id, attempt)?;
+    }
+    Ok(Applied::Done)
+}
+
+/// Whether every record still has the version that was read.
+pub(super) fn are_current(connection: &Connection, reads: &[Read]) -> rusqlite::Result<bool> {
+    for read in reads {
+        if version(connection, &read.key)? != read.version {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the run is still open and the caller's.
+pub(super) fn is_held_by(connection: &Connection, claim: Claim) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM runs_open WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')")?
+        .exists([claim.id.0, claim.epoch])
+}
+
+fn version(connection: &Connection, key: &RecordKey) -> rusqlite::Result<i64> {
+    let found = connection
+        .prepare_cached("SELECT version FROM records WHERE collection = ?1 AND id = ?2")?
+        .query_row([&key.collection, &key.id], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Writes a record and its entry in the history.
+pub(super) fn apply_change(
+    tables: &mut Tables,
+    run: Option<RunId>,
+    change: &Change,
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    let id = tables.next.change;
+    tables.next.change += 1;
+    let key = &change.key;
+    let version = change.base_version + 1;
+    let previous: Option<i64> = if change.base_version == 0 {
+        None
+    } else {
+        tables
+            .connection
+            .prepare_cached("SELECT last_change FROM records WHERE collection = ?1 AND id = ?2")?
+            .query_row([&key.collection, &key.id], |row| row.get(0))
+            .optional()?
+    };
+    tables
+        .connection
+        .prepare_cached(
+            "INSERT INTO records (collection, id, version, body, updated_at, newest_event_at, last_change)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (collection, id) DO UPDATE SET version = ?3, body = ?4, updated_at = ?5,
+               newest_event_at = ?6, last_change = ?7",
+        )?
+        .execute(params![
+            key.collection,
+            key.id,
+            version,
+            change.after,
+            at.0,
+            change.newest_event_at.map(|it| it.0),
+            id,
+        ])?;
+    let (before, after) = difference(change.before.as_deref(), change.after.as_deref());
+    tables
+        .connection
+        .prepare_cached(
+            "INSERT INTO record_changes (id, run, collection, record_id, version, before, after, at, previous)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            id,
+            run.map(|it| it.0),
+            key.collection,
+            key.id,
+            version,
+            before,
+            after,
+            at.0,
+            previous,
+        ])?;
+    Ok(())
+}
+
+/// The top-level fields in which two documents differ, as each of them has it.
+fn difference(before: Option<&str>, after: Option<&str>) -> (Option<String>, Option<String>) {
+    let (Some(old), Some(new)) = (before, after) else {
+        return (before.map(str::to_owned), after.map(str::to_owned));
+    };
+    let parse = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+    let (Ok(mut old), Ok(mut new)) = (parse(old), parse(new)) else {
+        return (Some(old.to_owned()), Some(new.to_owned()));
+    };
+    old.retain(|key, value| match new.get(key) {
+        Some(it) if it == value => {
+            new.remove(key);
+            false
+        }
+        Some(_) | None => true,
+    });
+    (Some(Value::Object(old).to_string()), Some(Value::Object(new).to_string()))
+}
+
+fn report(connection: &Connection, run: RunId, it: &AttemptReport) -> rusqlite::Result<()> {
+    // A number comes twice when an attempt that did not count is followed by another: the newer one is of interest.
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO attempts (run, number, started_at, took_ms, engine_us, outcome, version, error, log)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            run.0,
+            it.number,
+            it.started_at.0,
+            it.took_ms,
+            it.engine_us,
+            it.outcome,
+            it.version,
+            it.error,
+            it.log,
+        ])?;
+    Ok(())
+}
+
+/// Takes an open run out, finished without effect.
+pub(super) fn drop_run(tables: &mut Tables, run: RunId, at: UnixMillis) -> rusqlite::Result<bool> {
+    let moved = tables
+        .connection
+        .prepare_cached(
+            "INSERT INTO runs_done (id, handler, state, attempts, replay, finished_at, version, why)
+             SELECT id, handler, ?2, attempts, replay, ?3, NULL, why FROM runs_open WHERE id = ?1",
+        )?
+        .execute(params![run.0, State::Dropped.as_str(), at.0])?;
+    tables.connection.prepare_cached("DELETE FROM runs_open WHERE id = ?1")?.execute([run.0])?;
+    Ok(moved == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: Option<&str>, after: Option<&str>, expected: (Option<&str>, Option<&str>)) {
+        let (old, new) = difference(before, after);
+        assert_eq!((old.as_deref(), new.as_deref()), expected);
+    }
+
+    #[test]
+    fn history_keeps_only_the_fields_that_changed() {
+        check(
+            Some(r#"{"a":1,"b":2,"gone":3}"#),
+            Some(r#"{"a":1,"b":5,"new":{"x":1}}"#),
+            (Some(r#"{"b":2,"gone":3}"#), Some(r#"{"b":5,"new":{"x":1}}"#)),
+        );
+        check(None, Some(r#"{"a":1}"#), (None, Some(r#"{"a":1}"#)));
+        check(Some(r#"{"a":1}"#), None, (Some(r#"{"a":1}"#), None));
+    }
+}

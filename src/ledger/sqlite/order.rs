@@ -1,0 +1,241 @@
+//! What operators, reloads and the host's housekeeping ask for.
+
+use super::super::Ordered;
+use super::super::request::{Claim, OpenRun, Order, PlannedRun};
+use super::accept::make_runs;
+use super::commit::{apply_change, drop_run};
+use super::writer::{ApplyError, Applying, Tables};
+use crate::clock::UnixMillis;
+use crate::record::{Change, RecordKey};
+use crate::run::{Lane, RUNS_PER_EVENT_MAX, RunId};
+use rusqlite::{OptionalExtension, Row, params};
+use std::sync::Arc;
+
+/// Events that one bite of retention deletes.
+const EVENTS_PER_BITE: i64 = 200;
+
+pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
+    match order {
+        Order::Retry { run } => retry(tables, *run),
+        Order::Drop { run, at } => {
+            if drop_run(tables, *run, *at)? {
+                Ok(Ordered::Done { affected: 1 })
+            } else {
+                not_open(tables, *run)
+            }
+        }
+        Order::Replay { event_seq, runs } => replay(tables, *event_seq, runs),
+        Order::Hold { handler, why } => hold(tables, handler, why.as_deref()),
+        Order::Relane { lanes } => relane(tables, lanes),
+        Order::SetRecord { key, body, at } => set_record(tables, key, body.as_deref(), *at),
+        Order::KeepVersion { hash, script, sources, at } => {
+            let affected = tables
+                .connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO script_versions (hash, script, sources, stored_at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![hash, script, sources, at.0])?;
+            Ok(Ordered::Done { affected })
+        }
+        Order::SetMeta { key, value } => {
+            let affected = tables
+                .connection
+                .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+                .execute(params![key, value])?;
+            Ok(Ordered::Done { affected })
+        }
+        Order::Prune { events_before, dedupe_before } => prune(tables, *events_before, *dedupe_before),
+    }
+}
+
+/// Ready again, in its old place of its lane. The new epoch fences an attempt that may still be going on.
+fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
+    let ready = tables
+        .connection
+        .prepare_cached(
+            "UPDATE runs_open SET state = 'ready', due_at = NULL, why = NULL, epoch = epoch + 1,
+               attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END
+             WHERE id = ?1 AND state IN ('dead', 'waiting')
+             RETURNING id, epoch, handler, lane, attempts, replay",
+        )?
+        .query_row([run.0], open_run)
+        .optional()?;
+    match ready {
+        Some(it) => {
+            tables.arrived.push(it);
+            Ok(Ordered::Done { affected: 1 })
+        }
+        None => not_open(tables, run),
+    }
+}
+
+fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
+    let state: Option<String> = tables
+        .connection
+        .prepare_cached(
+            "SELECT state FROM runs_open WHERE id = ?1 UNION ALL SELECT state FROM runs_done WHERE id = ?1",
+        )?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?;
+    Ok(Ordered::NotFound(match state {
+        Some(state) => format!("run {run} is {state}"),
+        None => format!("there is no run {run}; `hookyard runs list` shows the runs"),
+    }))
+}
+
+fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<Ordered> {
+    let range = RunId::range_of(event_seq);
+    let known: bool =
+        tables.connection.prepare_cached("SELECT 1 FROM events WHERE seq = ?1")?.exists([event_seq])?;
+    if !known {
+        return Ok(Ordered::NotFound(format!("there is no event number {event_seq}")));
+    }
+    let mut made = Vec::new();
+    for run in runs {
+        let open: Option<i64> = tables
+            .connection
+            .prepare_cached(
+                "SELECT id FROM runs_open WHERE id BETWEEN ?1 AND ?2 AND handler = ?3 LIMIT 1",
+            )?
+            .query_row(params![range.start(), range.end(), run.handler], |row| row.get(0))
+            .optional()?;
+        if let Some(open) = open {
+            return Err(ApplyError::Refused(format!(
+                "run {open} of handler `{}` is still open: `hookyard runs retry {open}` or `hookyard runs drop {open}` first",
+                run.handler
+            )));
+        }
+    }
+    for run in runs {
+        let earlier: i64 = tables
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
+            )?
+            .query_row(params![range.start(), range.end(), run.handler], |row| row.get(0))?;
+        made.append(&mut make_runs(tables, event_seq, std::slice::from_ref(run), earlier.max(1), None)?);
+    }
+    Ok(Ordered::Runs(made))
+}
+
+fn hold(tables: &mut Tables, handler: &str, why: Option<&str>) -> Applying<Ordered> {
+    let Some(why) = why else {
+        // The worker finds released runs on disk: there may be a million of them.
+        let affected = tables
+            .connection
+            .prepare_cached(
+                "UPDATE runs_open SET state = 'ready', why = NULL, epoch = epoch + 1
+                 WHERE handler = ?1 AND state = 'held'",
+            )?
+            .execute([handler])?;
+        return Ok(Ordered::Done { affected });
+    };
+    let affected = tables
+        .connection
+        .prepare_cached(
+            "UPDATE runs_open SET state = 'held', due_at = NULL, why = ?2, epoch = epoch + 1
+             WHERE handler = ?1 AND state IN ('ready', 'waiting')",
+        )?
+        .execute([handler, why])?;
+    Ok(Ordered::Done { affected })
+}
+
+fn relane(tables: &mut Tables, lanes: &[(RunId, Lane)]) -> Applying<Ordered> {
+    let mut affected = 0;
+    for (run, lane) in lanes {
+        affected += tables
+            .connection
+            .prepare_cached("UPDATE runs_open SET lane = ?2 WHERE id = ?1")?
+            .execute([run.0, lane.0])?;
+    }
+    Ok(Ordered::Done { affected })
+}
+
+fn set_record(
+    tables: &mut Tables,
+    key: &RecordKey,
+    body: Option<&str>,
+    at: UnixMillis,
+) -> Applying<Ordered> {
+    type Found = (i64, Option<String>, Option<i64>);
+    let found: Option<Found> = tables
+        .connection
+        .prepare_cached(
+            "SELECT version, body, newest_event_at FROM records WHERE collection = ?1 AND id = ?2",
+        )?
+        .query_row([&key.collection, &key.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (base_version, before, newest_event_at) = found.unwrap_or((0, None, None));
+    if body.is_none() && before.is_none() {
+        let RecordKey { collection, id } = key;
+        return Ok(Ordered::NotFound(format!("there is no record `{id}` in `{collection}`")));
+    }
+    let change = Change {
+        key: key.clone(),
+        base_version,
+        before,
+        after: body.map(str::to_owned),
+        newest_event_at: newest_event_at.map(UnixMillis),
+    };
+    apply_change(tables, None, &change, at)?;
+    Ok(Ordered::Done { affected: 1 })
+}
+
+/// Deletes a bite of the oldest finished events with all that belongs to them. What an open or dead run needs stays, and
+/// so does everything behind it for now: the oldest come first.
+fn prune(tables: &mut Tables, events_before: UnixMillis, dedupe_before: UnixMillis) -> Applying<Ordered> {
+    let connection = &tables.connection;
+    // The next number must not be given twice once the highest row is gone.
+    for (key, value) in
+        [("next_event_seq", tables.next.event_seq), ("next_change", tables.next.change)]
+    {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+            .execute(params![key, value.to_string()])?;
+    }
+    let seqs: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM events WHERE received_at < ?1 AND NOT EXISTS (SELECT 1 FROM runs_open
+               WHERE runs_open.id BETWEEN events.seq * ?2 AND events.seq * ?2 + ?2 - 1)
+             ORDER BY seq LIMIT ?3",
+        )?
+        .query_map([events_before.0, RUNS_PER_EVENT_MAX, EVENTS_PER_BITE], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for seq in &seqs {
+        let range = RunId::range_of(*seq);
+        let runs = [*range.start(), *range.end()];
+        connection.prepare_cached("DELETE FROM events WHERE seq = ?1")?.execute([seq])?;
+        for sql in [
+            "DELETE FROM runs_done WHERE id BETWEEN ?1 AND ?2",
+            "DELETE FROM attempts WHERE run BETWEEN ?1 AND ?2",
+            "DELETE FROM journal WHERE run BETWEEN ?1 AND ?2",
+        ] {
+            connection.prepare_cached(sql)?.execute(runs)?;
+        }
+    }
+    // `seen` is in the order of `created`, near enough to that of arrival for a bounded look at its old end.
+    connection
+        .prepare_cached(
+            "DELETE FROM seen WHERE key IN (SELECT key FROM seen ORDER BY key LIMIT ?2) AND received_at < ?1",
+        )?
+        .execute([dedupe_before.0, EVENTS_PER_BITE])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM record_changes WHERE id IN (SELECT id FROM record_changes ORDER BY id LIMIT ?2) AND at < ?1",
+        )?
+        .execute([events_before.0, EVENTS_PER_BITE])?;
+    Ok(Ordered::Done { affected: seqs.len() })
+}
+
+/// Reads `id, epoch, handler, lane, attempts, replay`.
+pub(super) fn open_run(row: &Row<'_>) -> rusqlite::Result<OpenRun> {
+    let handler: String = row.get(2)?;
+    Ok(OpenRun {
+        claim: Claim { id: RunId(row.get(0)?), epoch: row.get(1)? },
+        handler: Arc::from(handler),
+        lane: Lane(row.get(3)?),
+        attempts: row.get(4)?,
+        replay: row.get(5)?,
+        event: None,
+    })
+}

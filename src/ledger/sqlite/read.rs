@@ -1,0 +1,290 @@
+//! Looking into the ledger: connections of their own, which never write.
+
+use super::super::compress::Dictionary;
+use super::super::folder::Folder;
+use super::super::request::{CallState, JournalEntry, OpenRun};
+use super::OpenError;
+use super::accept::{LOW_BITS, PROBES_MAX, low_bits};
+use super::order::open_run;
+use crate::clock::UnixMillis;
+use crate::event::{Envelope, Event};
+use crate::record::{Record, RecordKey};
+use crate::run::{Lane, RunId, State};
+use bytes::Bytes;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A connection that reads. One a thread.
+pub struct Reader {
+    pub(super) connection: Connection,
+    dictionaries: HashMap<i64, Dictionary>,
+}
+
+/// How long a reader of the host may take: a long one keeps the log from starting anew.
+const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
+
+impl Reader {
+    /// Opens the ledger of a folder for reading.
+    pub fn open(folder: &Folder) -> Result<Self, OpenError> {
+        Self::open_bounded(folder, QUERY_TIME_MAX)
+    }
+
+    /// Opens the ledger for reading; every query ends after `query_time_max`.
+    pub fn open_bounded(folder: &Folder, query_time_max: Duration) -> Result<Self, OpenError> {
+        let path = folder.database();
+        let at = |cause| OpenError::Sqlite { path: path.display().to_string(), cause };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(at)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.busy_timeout(Duration::from_secs(5)).map_err(at)?;
+        bound_time(&mut connection, query_time_max).map_err(at)?;
+        Ok(Self { connection, dictionaries: HashMap::new() })
+    }
+
+    /// The event with this number.
+    pub fn event(&mut self, seq: i64) -> rusqlite::Result<Option<Event>> {
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT id, scope, endpoint, type, created_at, received_at, livemode, account, context, api_version,
+                   object_id, secret_number, unreadable, size_bytes, dictionary, body FROM events WHERE seq = ?1",
+            )?
+            .query_row([seq], |row| {
+                let event = Event {
+                    envelope: Envelope {
+                        id: row.get(0)?,
+                        kind: row.get(3)?,
+                        created: UnixMillis(row.get(4)?),
+                        livemode: row.get(6)?,
+                        account: row.get(7)?,
+                        context: row.get(8)?,
+                        api_version: row.get(9)?,
+                        object_id: row.get(10)?,
+                        unreadable: row.get(12)?,
+                    },
+                    scope: text(row, 1)?,
+                    endpoint: text(row, 2)?,
+                    received_at: UnixMillis(row.get(5)?),
+                    secret_number: row.get(11)?,
+                    body: Bytes::new(),
+                };
+                Ok((event, row.get::<_, i64>(13)?, row.get::<_, i64>(14)?, row.get::<_, Vec<u8>>(15)?))
+            })
+            .optional()?;
+        let Some((mut event, size_bytes, dictionary, packed)) = found else { return Ok(None) };
+        event.body = self.unpack(dictionary, &packed, size_bytes)?;
+        Ok(Some(event))
+    }
+
+    /// The numbers of the events with this id, one a scope.
+    ///
+    /// An index over ids would cost a cold page an event. The dedupe table is small, and its keys hold a hash of the id.
+    pub fn event_seqs(&self, id: &str) -> rusqlite::Result<Vec<i64>> {
+        let low = low_bits(id);
+        self.connection
+            .prepare_cached(
+                "SELECT seq FROM events WHERE id = ?1 AND seq IN
+                   (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4) ORDER BY seq",
+            )?
+            .query_map(params![id, LOW_BITS, low, low + PROBES_MAX], |row| row.get(0))?
+            .collect()
+    }
+
+    /// Runs that may start, by id, from the one after `after`.
+    pub fn ready_runs(&self, after: RunId, limit: i64) -> rusqlite::Result<Vec<OpenRun>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, epoch, handler, lane, attempts, replay FROM runs_open
+                 WHERE id > ?1 AND state = 'ready' ORDER BY id LIMIT ?2",
+            )?
+            .query_map(params![after.0, limit], open_run)?
+            .collect()
+    }
+
+    /// Waiting runs, the next due first.
+    pub fn waiting_runs(&self, limit: i64) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, epoch, handler, lane, attempts, replay, due_at FROM runs_open
+                 WHERE state = 'waiting' ORDER BY due_at LIMIT ?1",
+            )?
+            .query_map([limit], |row| Ok((UnixMillis(row.get(6)?), open_run(row)?)))?
+            .collect()
+    }
+
+    /// The first run of a lane that is not finished, and its state; a waiting one whose time has come is ready. Dead
+    /// ones count when they block.
+    pub fn lane_head(
+        &self,
+        lane: Lane,
+        dead_blocks: bool,
+        now: UnixMillis,
+    ) -> rusqlite::Result<Option<(OpenRun, State)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, epoch, handler, lane, attempts, replay,
+                   CASE WHEN state = 'waiting' AND due_at <= ?3 THEN 'ready' ELSE state END FROM runs_open
+                 WHERE lane = ?1 AND (state <> 'dead' OR ?2) ORDER BY id LIMIT 1",
+            )?
+            .query_row(params![lane.0, dead_blocks, now.0], |row| {
+                let state: String = row.get(6)?;
+                Ok((open_run(row)?, State::parse(&state).unwrap_or(State::Held)))
+            })
+            .optional()
+    }
+
+    /// Open runs of a handler, from the one after `after`: for recomputing their lanes.
+    pub fn open_runs_of(&self, handler: &str, after: RunId, limit: i64) -> rusqlite::Result<Vec<OpenRun>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, epoch, handler, lane, attempts, replay FROM runs_open
+                 WHERE handler = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            )?
+            .query_map(params![handler, after.0, limit], open_run)?
+            .collect()
+    }
+
+    /// The handlers that open runs belong to, and whether some of these are held.
+    pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, bool)>> {
+        self.connection
+            .prepare_cached("SELECT handler, max(state = 'held') FROM runs_open GROUP BY handler")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+    }
+
+    /// A run's calls, in the order in which it made them.
+    pub fn journal(&self, run: RunId) -> rusqlite::Result<Vec<JournalEntry>> {
+        self.connection
+            .prepare_cached(
+                "SELECT number, state, service, method, url, request, content, idempotency_key, version, now, seen,
+                   intended_at, answered_at, answer FROM journal WHERE run = ?1 ORDER BY number",
+            )?
+            .query_map([run.0], |row| {
+                let state: String = row.get(1)?;
+                let answer: Option<String> = row.get(13)?;
+                Ok(JournalEntry {
+                    number: row.get(0)?,
+                    state: CallState::parse(&state).unwrap_or(CallState::Intended),
+                    service: row.get(2)?,
+                    method: row.get(3)?,
+                    url: row.get(4)?,
+                    request: row.get(5)?,
+                    content: row.get(6)?,
+                    idempotency_key: row.get(7)?,
+                    version: row.get(8)?,
+                    now: UnixMillis(row.get(9)?),
+                    seen: row.get(10)?,
+                    intended_at: UnixMillis(row.get(11)?),
+                    answered_at: row.get::<_, Option<i64>>(12)?.map(UnixMillis),
+                    answer: answer.and_then(|it| serde_json::from_str(&it).ok()),
+                })
+            })?
+            .collect()
+    }
+
+    /// A record as it stands; a removed one has no body.
+    pub fn record(&self, collection: &str, id: &str) -> rusqlite::Result<Option<Record>> {
+        self.connection
+            .prepare_cached(
+                "SELECT collection, id, version, body, updated_at, newest_event_at FROM records
+                 WHERE collection = ?1 AND id = ?2",
+            )?
+            .query_row([collection, id], record)
+            .optional()
+    }
+
+    /// Records whose top-level fields have these values (JSON text), by id.
+    pub fn find_records(
+        &self,
+        collection: &str,
+        fields: &[(String, String)],
+        limit: i64,
+    ) -> rusqlite::Result<Vec<Record>> {
+        let mut sql = String::from(
+            "SELECT collection, id, version, body, updated_at, newest_event_at FROM records
+             WHERE collection = ?1 AND body IS NOT NULL",
+        );
+        let mut values: Vec<String> = vec![collection.to_owned()];
+        for (field, value) in fields {
+            // `->` gives JSON text, so that "1" and 1 stay apart; both sides go through SQLite's own writer.
+            sql.push_str(&format!(" AND body -> ?{} = json(?{})", values.len() + 1, values.len() + 2));
+            values.push(format!("$.{}", serde_json::Value::from(field.as_str())));
+            values.push(value.clone());
+        }
+        sql.push_str(&format!(" ORDER BY id LIMIT {limit}"));
+        self.connection
+            .prepare_cached(&sql)?
+            .query_map(rusqlite::params_from_iter(values), record)?
+            .collect()
+    }
+
+    /// A stored script version: its path, and the JSON of its sources.
+    pub fn script_version(&self, hash: &str) -> rusqlite::Result<Option<(String, String)>> {
+        self.connection
+            .prepare_cached("SELECT script, sources FROM script_versions WHERE hash = ?1")?
+            .query_row([hash], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+    }
+
+    /// A value of `meta`.
+    pub fn meta(&self, key: &str) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()
+    }
+
+    fn unpack(&mut self, dictionary: i64, packed: &[u8], size_bytes: i64) -> rusqlite::Result<Bytes> {
+        if !self.dictionaries.contains_key(&dictionary) {
+            let bytes = self.connection.query_row(
+                "SELECT bytes FROM dictionaries WHERE id = ?1",
+                [dictionary],
+                |row| row.get(0),
+            )?;
+            self.dictionaries.insert(dictionary, Dictionary::new(dictionary, bytes));
+        }
+        self.dictionaries[&dictionary].unpack(packed, usize::try_from(size_bytes).unwrap_or(0)).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(
+                packed.len(),
+                rusqlite::types::Type::Blob,
+                Box::new(error),
+            )
+        })
+    }
+}
+
+/// Ends a query of this connection that takes longer.
+fn bound_time(connection: &mut Connection, query_time_max: Duration) -> rusqlite::Result<()> {
+    const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 100_000;
+    /// A pause as long as this between two looks means that another query has begun.
+    const PAUSE: Duration = Duration::from_millis(250);
+    let mut began = Instant::now();
+    let mut looked = began;
+    connection.progress_handler(
+        INSTRUCTIONS_BETWEEN_LOOKS,
+        Some(move || {
+            let now = Instant::now();
+            if now.duration_since(looked) > PAUSE {
+                began = now;
+            }
+            looked = now;
+            now.duration_since(began) > query_time_max
+        }),
+    )
+}
+
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        key: RecordKey { collection: row.get(0)?, id: row.get(1)? },
+        version: row.get(2)?,
+        body: row.get(3)?,
+        updated_at: UnixMillis(row.get(4)?),
+        newest_event_at: row.get::<_, Option<i64>>(5)?.map(UnixMillis),
+    })
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    row.get::<_, String>(column).map(Arc::from)
+}

@@ -1,0 +1,222 @@
+//! The one thread that writes: takes all that waits, commits it together, answers.
+
+use super::super::desk::Desk;
+use super::super::queue::Queue;
+use super::super::request::OpenRun;
+use super::super::{Answer, LedgerError, Operation, Outcome, Request};
+use super::checkpoint::{self, Signal};
+use super::{Arrivals, Verdict, accept, commit, journal, judge, order};
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::oneshot;
+
+pub(super) struct Writer {
+    state: Tables,
+    queue: Arc<Queue>,
+    arrivals: Arc<Arrivals>,
+    checkpoint: Signal,
+    frames_in_log: Arc<AtomicI64>,
+}
+
+/// The write connection, and the numbers that it gives out next.
+pub(super) struct Tables {
+    pub connection: Connection,
+    pub next: Next,
+    /// Runs made ready by the batch so far.
+    pub arrived: Vec<OpenRun>,
+}
+
+/// Given back when a batch is rolled back.
+#[derive(Clone, Copy)]
+pub(super) struct Next {
+    pub event_seq: i64,
+    pub change: i64,
+}
+
+/// What a request did inside of the open transaction.
+pub(super) type Applying<T> = Result<T, ApplyError>;
+
+pub(super) enum ApplyError {
+    Sqlite(rusqlite::Error),
+    /// The request cannot be done; it has written nothing.
+    Refused(String),
+}
+
+impl From<rusqlite::Error> for ApplyError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Writer {
+    pub(super) fn new(
+        mut connection: Connection,
+        queue: Arc<Queue>,
+        arrivals: Arc<Arrivals>,
+        checkpoint: Signal,
+    ) -> rusqlite::Result<Self> {
+        let frames_in_log = Arc::new(AtomicI64::new(0));
+        let seen_by_hook = frames_in_log.clone();
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+            seen_by_hook.store(i64::from(pages), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let next = Next {
+            event_seq: next_of(&connection, "SELECT max(seq) FROM events", "next_event_seq")?,
+            change: next_of(&connection, "SELECT max(id) FROM record_changes", "next_change")?,
+        };
+        let state = Tables { connection, next, arrived: Vec::new() };
+        Ok(Self { state, queue, arrivals, checkpoint, frames_in_log })
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some(batch) = self.queue.take() {
+            if self.checkpoint.has_failed() {
+                return self.stop("the database file could not be synced", batch);
+            }
+            let answers = match self.commit_together(&batch) {
+                Ok(it) => it,
+                // One of them cannot be done; who it is shows when each goes alone.
+                Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
+                    Ok(it) => it,
+                    Err(why) => return self.stop(&why, batch),
+                },
+                Err(Verdict::Untrusted(why)) => return self.stop(&why, batch),
+                Err(verdict) => {
+                    let error = LedgerError::from(verdict);
+                    if error == LedgerError::DiskFull {
+                        tracing::error!("no space is left on the disk: events are answered 503 until there is");
+                    }
+                    batch.iter().map(|_| Err(error.clone())).collect()
+                }
+            };
+            self.arrivals.leave(std::mem::take(&mut self.state.arrived));
+            deliver(batch, answers);
+            self.after_commit();
+        }
+        // All is answered; leave a ledger that needs no recovery.
+        if let Err(error) = checkpoint::truncate(&self.state.connection) {
+            tracing::warn!(%error, "the log could not be put into the database at the end: {error}");
+        }
+    }
+
+    fn commit_together(&mut self, batch: &[Request]) -> Result<Vec<Answer>, Verdict> {
+        let before = self.state.next;
+        let result = self.state.apply_all(batch);
+        if result.is_err() {
+            self.state.roll_back(before);
+        }
+        result
+    }
+
+    /// Each request in a transaction of its own, so that a bad one does not fail its neighbours.
+    fn commit_apart(&mut self, batch: &[Request]) -> Result<Vec<Answer>, String> {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut arrived = Vec::new();
+        for request in batch {
+            match self.commit_together(std::slice::from_ref(request)) {
+                Ok(mut it) => {
+                    answers.append(&mut it);
+                    arrived.append(&mut self.state.arrived);
+                }
+                Err(Verdict::Untrusted(why)) => return Err(why),
+                Err(verdict) => answers.push(Err(verdict.into())),
+            }
+        }
+        self.state.arrived = arrived;
+        Ok(answers)
+    }
+
+    fn after_commit(&mut self) {
+        if self.checkpoint.take_finish() {
+            if let Err(error) = checkpoint::finish(&self.state.connection) {
+                tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
+            }
+        }
+        self.checkpoint.after_commit(self.frames_in_log.load(Ordering::Relaxed));
+    }
+
+    /// What the page cache shows may not be on disk: nothing is committed or checkpointed any more, by anybody.
+    fn stop(self, why: &str, batch: Vec<Request>) {
+        tracing::error!("the ledger stops: {why}; nothing is lost that was answered 200");
+        let error = LedgerError::Failed(why.into());
+        self.queue.close(error.clone());
+        let refused = |batch: Vec<Request>| {
+            let answers = batch.iter().map(|_| Err(error.clone())).collect();
+            deliver(batch, answers);
+        };
+        refused(batch);
+        while let Some(batch) = self.queue.take() {
+            refused(batch);
+        }
+    }
+}
+
+impl Tables {
+    fn apply_all(&mut self, batch: &[Request]) -> Result<Vec<Answer>, Verdict> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|it| judge(&it))?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for request in batch {
+            match self.apply(&request.operation) {
+                Ok(it) => answers.push(Ok(it)),
+                Err(ApplyError::Refused(why)) => answers.push(Err(LedgerError::Refused(why))),
+                Err(ApplyError::Sqlite(error)) => return Err(judge(&error)),
+            }
+            // After some errors SQLite has rolled everything back by itself; what follows would commit one by one.
+            if self.connection.is_autocommit() {
+                return Err(Verdict::Untrusted("the transaction ended by itself".into()));
+            }
+        }
+        self.connection.execute_batch("COMMIT").map_err(|it| judge(&it))?;
+        Ok(answers)
+    }
+
+    fn apply(&mut self, operation: &Operation) -> Applying<Outcome> {
+        Ok(match operation {
+            Operation::Accept(it) => Outcome::Receipt(accept::accept(self, it)?),
+            Operation::Commit(it) => Outcome::Applied(commit::commit(self, it)?),
+            Operation::Postpone(it) => Outcome::Applied(commit::postpone(self, it)?),
+            Operation::Intent(it) => Outcome::Applied(journal::intent(self, it)?),
+            Operation::Settle(it) => Outcome::Applied(journal::settle(self, it)?),
+            Operation::Order(it) => Outcome::Ordered(order::order(self, it)?),
+        })
+    }
+
+    fn roll_back(&mut self, before: Next) {
+        self.next = before;
+        self.arrived.clear();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back: {error}");
+        }
+    }
+}
+
+/// One message a runtime, whatever the number of answers.
+fn deliver(batch: Vec<Request>, answers: Vec<Answer>) {
+    type Letters = Vec<(oneshot::Sender<Answer>, Answer)>;
+    let mut by_desk: Vec<(Arc<Desk>, Letters)> = Vec::new();
+    for (request, answer) in batch.into_iter().zip(answers) {
+        let letter = (request.reply, answer);
+        match by_desk.iter_mut().find(|(desk, _)| Arc::ptr_eq(desk, &request.desk)) {
+            Some((_, letters)) => letters.push(letter),
+            None => by_desk.push((request.desk, vec![letter])),
+        }
+    }
+    for (desk, letters) in by_desk {
+        desk.leave(letters);
+    }
+}
+
+/// The number after the highest that was ever given: retention may have deleted the row that had it.
+fn next_of(connection: &Connection, highest: &str, key: &str) -> rusqlite::Result<i64> {
+    let in_table: Option<i64> = connection.query_row(highest, [], |row| row.get(0))?;
+    let kept: Option<i64> = connection.query_row(
+        "SELECT max(CAST(value AS INTEGER)) FROM meta WHERE key = ?1",
+        [key],
+        |row| row.get(0),
+    )?;
+    Ok((in_table.unwrap_or(0) + 1).max(kept.unwrap_or(1)))
+}

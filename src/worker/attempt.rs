@@ -1,0 +1,432 @@
+//! One attempt of a run: passes through the script, the calls that it asks for between them, and the end.
+
+use super::Shared;
+use super::calls::{self, Called};
+use super::engines::Turn;
+use super::journal::Journal;
+use super::world::{AttemptWorld, Seen, Sight};
+use crate::clock::UnixMillis;
+use crate::event::Event;
+use crate::in_force::{InForce, LoadedHandler};
+use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::{Applied, LedgerError};
+use crate::record::{Change, Read};
+use crate::run::{Next, State, after_failure};
+use crate::script::{self, Failure, LogLine, Outcome, Program};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+/// What became of a run, as its lane has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Out of the lane's way.
+    Finished,
+    /// Still the lane's head; due again at a time, or held until something changes.
+    Parked { until: Option<UnixMillis> },
+    /// Somebody else's now: whatever is at the lane's head is on disk.
+    Fenced,
+    /// The ledger could not take the end; the run is open and ready there.
+    Unwritten,
+}
+
+/// A run on its way, and what it began with: a reload changes nothing for it.
+pub(super) struct Attempt {
+    pub shared: Arc<Shared>,
+    pub run: OpenRun,
+    /// Unclean ends of the process that it was in an engine at.
+    pub ends: u32,
+    pub in_force: Arc<InForce>,
+    pub loaded: Arc<LoadedHandler>,
+    pub program: Arc<Program>,
+    pub version: Arc<str>,
+    pub started_at: UnixMillis,
+    pub sight: Arc<Mutex<Sight>>,
+    event: Option<Arc<Event>>,
+    /// What `now()` says.
+    now: UnixMillis,
+}
+
+/// What is left of a pass once the script thread is done with it.
+struct Passed {
+    outcome: Outcome,
+    reads: Vec<Read>,
+    log: Vec<LogLine>,
+    event: Arc<Event>,
+    now: UnixMillis,
+}
+
+/// Why a pass could not be made.
+enum NoPass {
+    EventGone,
+    Failed(String),
+}
+
+/// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment.
+const CONFLICTS_MAX: u32 = 20;
+
+/// Runs a run once, to whatever end.
+pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, ends: u32) -> End {
+    let in_force = shared.current.load_full();
+    let Some(loaded) = in_force.handler(&run.handler).cloned() else {
+        let why = format!("handler `{}` is not in handlers.toml", run.handler);
+        return hold(&shared, &run, why).await;
+    };
+    let program = match &loaded.program {
+        Ok(it) => it.clone(),
+        Err(why) => return hold(&shared, &run, why.clone()).await,
+    };
+    let started_at = shared.clock.now();
+    let mut it = Attempt {
+        version: program.version().into(),
+        event: run.event.clone(),
+        sight: Arc::default(),
+        now: started_at,
+        shared,
+        run,
+        ends,
+        in_force,
+        loaded,
+        program,
+        started_at,
+    };
+    for _ in 0..CONFLICTS_MAX {
+        if let Some(end) = it.to_its_end().await {
+            return end;
+        }
+    }
+    // Somebody writes the same records all the time; others are to have their turn before this one tries again.
+    End::Unwritten
+}
+
+async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
+    warn!(run.id = %run.claim.id, handler = %run.handler, "run {} is held: {why}", run.claim.id);
+    let postponed = shared
+        .ledger
+        .postpone(Postpone {
+            claim: run.claim,
+            state: State::Held,
+            due_at: None,
+            why,
+            attempts: run.attempts,
+            attempt: None,
+        })
+        .await;
+    end_of(postponed, End::Parked { until: None })
+}
+
+/// What the ledger's answer to the end of a run means for its lane.
+fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
+    match applied {
+        Ok(Applied::Done) => end,
+        Ok(Applied::Stale | Applied::Fenced) => End::Fenced,
+        Err(_) => End::Unwritten,
+    }
+}
+
+impl Attempt {
+    /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
+    async fn to_its_end(&mut self) -> Option<End> {
+        self.sight = Arc::default();
+        let mut is_first = true;
+        loop {
+            let passed = match self.pass(is_first).await {
+                Ok(it) => it,
+                Err(NoPass::EventGone) => {
+                    let why = "its event is no longer in the ledger".to_owned();
+                    return Some(self.give_up(State::Dead, why, None, Vec::new()).await);
+                }
+                Err(NoPass::Failed(message)) => {
+                    let failure = self.failure(message);
+                    return Some(self.fail(failure, Vec::new()).await);
+                }
+            };
+            is_first = false;
+            self.now = passed.now;
+            self.event = Some(passed.event);
+            let Passed { outcome, reads, log, .. } = passed;
+            match outcome {
+                Outcome::Needs(request) => match calls::make(self, request, &reads).await {
+                    Called::Answered => {}
+                    Called::Stale => return None,
+                    Called::Fenced => return Some(End::Fenced),
+                    Called::Unwritten => return Some(End::Unwritten),
+                    Called::Dead(why) => {
+                        return Some(self.give_up(State::Dead, why, None, log).await);
+                    }
+                },
+                Outcome::Done { changes } => {
+                    return self.commit(State::Done, None, reads, changes, log).await;
+                }
+                Outcome::Skipped { reason } => {
+                    return self.commit(State::Skipped, Some(reason), reads, Vec::new(), log).await;
+                }
+                Outcome::RetryIn { wait, reason } => {
+                    return Some(self.wait_as_asked(wait, reason, log).await);
+                }
+                Outcome::Dead(failure) => {
+                    let why = failure.message.clone();
+                    return Some(self.give_up(State::Dead, why, Some(failure), log).await);
+                }
+                Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
+            }
+        }
+    }
+
+    /// One pass through the script, on a script thread.
+    async fn pass(&self, is_first: bool) -> Result<Passed, NoPass> {
+        let (reply, passed) = oneshot::channel();
+        let ingredients = Ingredients {
+            run: self.run.clone(),
+            event: self.event.clone(),
+            program: self.program.clone(),
+            loaded: self.loaded.clone(),
+            in_force: self.in_force.clone(),
+            version: self.version.clone(),
+            sight: self.sight.clone(),
+            now: self.now,
+            is_first,
+        };
+        let work = Box::new(move |reader: &Arc<Mutex<Reader>>| {
+            // Whoever waited for it may have been ended by a shutdown.
+            let _ = reply.send(ingredients.pass(reader));
+        });
+        self.shared.engines.push(Turn { run: self.run.claim.id, ends: self.ends, work });
+        passed.await.unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
+    }
+
+    /// The number of this attempt, from 1.
+    pub(super) fn number(&self) -> u32 {
+        self.run.attempts + 1
+    }
+
+    pub(super) fn sight(&self) -> MutexGuard<'_, Sight> {
+        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The event's scope and id, which a call's key is made of.
+    pub(super) fn event(&self) -> Option<&Arc<Event>> {
+        self.event.as_ref()
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    async fn commit(
+        &self,
+        state: State,
+        why: Option<String>,
+        reads: Vec<Read>,
+        changes: Vec<Change>,
+        log: Vec<LogLine>,
+    ) -> Option<End> {
+        let outcome = if state == State::Done { "done" } else { "skipped" };
+        let commit = Commit {
+            claim: self.run.claim,
+            handler: self.run.handler.clone(),
+            state,
+            why,
+            replay: self.run.replay,
+            reads,
+            changes,
+            attempt: self.report(outcome, None, &log),
+            at: self.shared.clock.now(),
+        };
+        match self.shared.ledger.commit(commit).await {
+            Ok(Applied::Done) => Some(End::Finished),
+            Ok(Applied::Stale) => None,
+            Ok(Applied::Fenced) => Some(End::Fenced),
+            Err(_) => Some(End::Unwritten),
+        }
+    }
+
+    /// The script asked to be run again later. That is an attempt: a script that asks for ever ends.
+    async fn wait_as_asked(&self, wait: Duration, reason: String, log: Vec<LogLine>) -> End {
+        let policy = &self.loaded.handler.retry;
+        let next = after_failure(self.number(), policy, Some(wait), self.shared.clock.now(), 0.0);
+        match next {
+            Next::Wait { until } => self.postpone(State::Waiting, Some(until), reason, "retry", None, log).await,
+            Next::GiveUp { why } => {
+                let why = format!("{why}; the last one asked to wait: {reason}");
+                self.give_up(State::Dead, why, None, log).await
+            }
+        }
+    }
+
+    async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
+        if self.sight().calls_changed {
+            let why = format!("calls changed: {}", failure.message);
+            return self.give_up(State::Dead, why, Some(failure), log).await;
+        }
+        let now = self.shared.clock.now();
+        let retry_after = failure
+            .call
+            .as_ref()
+            .and_then(|it| it.retry_after.as_deref())
+            .and_then(|it| crate::services::retry_after(it, now));
+        let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+        let policy = &self.loaded.handler.retry;
+        let (id, number) = (self.run.claim.id, self.number());
+        let place = format!("{}:{}", failure.script, failure.line);
+        match after_failure(number, policy, retry_after, now, random) {
+            Next::Wait { until } => {
+                let delay_ms = until.since(now).as_millis();
+                info!(
+                    run.id = %id, handler = %self.run.handler, attempt = number, delay_ms,
+                    "attempt {number} of run {id} failed at {place}, the next comes in {delay_ms} ms"
+                );
+                let why = failure.message.clone();
+                self.postpone(State::Waiting, Some(until), why, "failed", Some(failure), log).await
+            }
+            Next::GiveUp { why } => {
+                warn!(
+                    run.id = %id, handler = %self.run.handler, attempt = number,
+                    "run {id} is dead: {why}, the last one at {place}"
+                );
+                let why = format!("{why}: {}", failure.message);
+                self.postpone(State::Dead, None, why, "failed", Some(failure), log).await
+            }
+        }
+    }
+
+    async fn give_up(&self, state: State, why: String, failure: Option<Failure>, log: Vec<LogLine>) -> End {
+        let id = self.run.claim.id;
+        warn!(run.id = %id, handler = %self.run.handler, "run {id} is dead");
+        self.postpone(state, None, why, "dead", failure, log).await
+    }
+
+    async fn postpone(
+        &self,
+        state: State,
+        due_at: Option<UnixMillis>,
+        why: String,
+        outcome: &'static str,
+        failure: Option<Failure>,
+        log: Vec<LogLine>,
+    ) -> End {
+        let error = failure.and_then(|it| serde_json::to_string(&it).ok());
+        let postpone = Postpone {
+            claim: self.run.claim,
+            state,
+            due_at,
+            why,
+            attempts: self.number(),
+            attempt: Some(self.report(outcome, error, &log)),
+        };
+        let blocks = self.loaded.handler.on_dead == crate::config::OnDead::Block;
+        let end = if state == State::Dead && !blocks { End::Finished } else { End::Parked { until: due_at } };
+        end_of(self.shared.ledger.postpone(postpone).await, end)
+    }
+
+    fn report(&self, outcome: &'static str, error: Option<String>, log: &[LogLine]) -> AttemptReport {
+        let took_ms = self.shared.clock.now().0 - self.started_at.0;
+        AttemptReport {
+            number: self.number(),
+            started_at: self.started_at,
+            took_ms: took_ms.max(0),
+            engine_us: i64::try_from(self.sight().engine_time.as_micros()).unwrap_or(i64::MAX),
+            outcome,
+            error,
+            log: if log.is_empty() { None } else { serde_json::to_string(log).ok() },
+            version: self.version.clone(),
+        }
+    }
+
+    /// A failure that has no place in the script.
+    fn failure(&self, message: String) -> Failure {
+        Failure {
+            message,
+            script: self.program.script().to_owned(),
+            line: 0,
+            column: 0,
+            source_line: String::new(),
+            help: None,
+            call: None,
+        }
+    }
+}
+
+/// What a pass is made of, taken along to the script thread.
+struct Ingredients {
+    run: OpenRun,
+    event: Option<Arc<Event>>,
+    program: Arc<Program>,
+    loaded: Arc<LoadedHandler>,
+    in_force: Arc<InForce>,
+    version: Arc<str>,
+    sight: Arc<Mutex<Sight>>,
+    now: UnixMillis,
+    is_first: bool,
+}
+
+impl Ingredients {
+    fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
+        let unreadable =
+            |error: rusqlite::Error| NoPass::Failed(format!("the ledger could not be read: {error}"));
+        let event = match self.event.take() {
+            Some(it) => it,
+            None => {
+                let seq = self.run.claim.id.event_seq();
+                let found = lock(reader).event(seq).map_err(unreadable)?;
+                Arc::new(found.ok_or(NoPass::EventGone)?)
+            }
+        };
+        if self.is_first {
+            self.look_back(reader).map_err(unreadable)?;
+        }
+        let frozen = script::freeze(&event.body)
+            .map_err(|why| NoPass::Failed(format!("the event cannot be read: {why}")))?;
+        let attempt = script::Attempt {
+            body: event.body.clone(),
+            event_created: event.envelope.created,
+            now: self.now,
+            number: self.run.attempts + 1,
+            seed: format!("{}/{}/{}/{}", event.scope, event.envelope.id, self.run.handler, self.run.replay),
+            grants: self.loaded.grants.clone(),
+        };
+        let services = self.in_force.services.clone();
+        let world = AttemptWorld::new(self.sight.clone(), reader.clone(), services);
+        let pass = self.program.run(&attempt, &frozen, Box::new(world));
+        lock(&self.sight).engine_time += pass.engine_time;
+        Ok(Passed { outcome: pass.outcome, reads: pass.reads, log: pass.log, event, now: self.now })
+    }
+
+    /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
+    fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> rusqlite::Result<()> {
+        // A run that comes straight from its acceptance has no past.
+        let entries = if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
+            Vec::new()
+        } else {
+            lock(reader).journal(self.run.claim.id)?
+        };
+        let (inherited, now) = inheritance(&entries, &self.version);
+        if let Some(now) = now {
+            self.now = now;
+        }
+        *lock(&self.sight) = Sight::new(Journal::new(entries), inherited, self.version.clone());
+        Ok(())
+    }
+}
+
+/// An unchanged script is to ask for the same calls: it sees the same `now()` and the same answers of GETs as the attempt
+/// that made the last call, up to that call.
+fn inheritance(entries: &[JournalEntry], version: &str) -> (Seen, Option<UnixMillis>) {
+    let Some(last) = entries.last().filter(|it| it.version == version) else {
+        return (Vec::new(), None);
+    };
+    let seen = entries
+        .iter()
+        .filter(|it| it.version == version)
+        .filter_map(|it| it.seen.as_deref())
+        .filter_map(|it| serde_json::from_str::<Seen>(it).ok())
+        .flatten()
+        .collect();
+    (seen, Some(last.now))
+}
+
+fn lock<T>(it: &Arc<Mutex<T>>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}

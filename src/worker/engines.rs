@@ -1,0 +1,128 @@
+//! The threads that scripts run on: few, with big stacks, at a lower priority than the threads that answer Stripe.
+
+use crate::ledger::folder::Folder;
+use crate::ledger::running::Running;
+use crate::ledger::sqlite::read::Reader;
+use crate::run::RunId;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::Notify;
+use tracing::error;
+
+/// Recursion in native code is bounded by no limit of the engine. Virtual memory: only what is touched is used.
+const STACK_SIZE_BYTES: usize = 256 * 1024 * 1024;
+/// Added to the threads' niceness, so that an ack goes first.
+const NICENESS: i32 = 10;
+
+/// One pass of one run, to be done on a script thread.
+pub(super) struct Turn {
+    pub run: RunId,
+    /// How many unclean ends of the process the run was in an engine at.
+    pub ends: u32,
+    pub work: Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>,
+}
+
+/// The script threads and what waits for them. Bounded by the runs in flight.
+pub(super) struct Engines {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+    /// Rings when there is room for another run.
+    pub room: Notify,
+    room_below: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    turns: VecDeque<Turn>,
+    closed: bool,
+}
+
+impl Engines {
+    /// Starts the threads; each reads the ledger through a connection of its own.
+    pub(super) fn start(
+        count: usize,
+        folder: &Folder,
+        running: Arc<Running>,
+    ) -> anyhow::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
+        let engines = Arc::new(Self {
+            waiting: Mutex::default(),
+            bell: Condvar::new(),
+            room: Notify::new(),
+            room_below: 16 * count,
+        });
+        let mut threads = Vec::with_capacity(count);
+        for slot in 0..count {
+            let reader = Arc::new(Mutex::new(Reader::open(folder)?));
+            let (engines, running) = (engines.clone(), running.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("script-{slot}"))
+                .stack_size(STACK_SIZE_BYTES)
+                .spawn(move || engines.work(slot, &reader, &running))?;
+            threads.push(thread);
+        }
+        Ok((engines, threads))
+    }
+
+    pub(super) fn push(&self, turn: Turn) {
+        self.lock().turns.push_back(turn);
+        self.bell.notify_one();
+    }
+
+    /// Whether another run may begin: what waits for a thread keeps later ones of other handlers from their turn.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().turns.len() < self.room_below
+    }
+
+    /// Lets the threads end once nothing waits.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.bell.notify_all();
+    }
+
+    fn work(&self, slot: usize, reader: &Arc<Mutex<Reader>>, running: &Running) {
+        // Fails only where the system forbids it; then scripts merely have the usual priority.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        let mut is_named = false;
+        loop {
+            let turn = {
+                let mut waiting = self.lock();
+                if waiting.turns.is_empty() && is_named {
+                    drop(waiting);
+                    is_named = false;
+                    self.note(running.leave(slot));
+                    waiting = self.lock();
+                }
+                loop {
+                    if let Some(turn) = waiting.turns.pop_front() {
+                        if waiting.turns.len() + 1 == self.room_below {
+                            self.room.notify_one();
+                        }
+                        break turn;
+                    }
+                    if waiting.closed {
+                        return;
+                    }
+                    waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
+            };
+            self.note(running.enter(slot, turn.run, turn.ends));
+            is_named = true;
+            let work = turn.work;
+            if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
+                error!(run.id = %turn.run, "a script thread panicked at run {}; the attempt counts as failed", turn.run);
+            }
+        }
+    }
+
+    fn note(&self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            error!(%error, "the file that names the running runs cannot be written: {error}");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

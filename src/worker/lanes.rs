@@ -1,0 +1,387 @@
+//! Which run comes next: one at a time in a lane, handlers in turn.
+//!
+//! Memory holds a bounded part of the open runs; the rest lies in the ledger. What is held here may lag behind: the
+//! ledger refuses whatever a run is no longer entitled to, so a mistake here costs time and never an effect.
+
+use crate::ledger::request::OpenRun;
+use crate::run::{Lane, RunId, State};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Runs that memory holds before later ones stay on disk.
+pub(super) const RUNS_IN_MEMORY_MAX: usize = 10_000;
+/// Bodies of events that memory holds for runs that have not begun; the others are read again from the ledger.
+const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Runs of one lane in memory.
+const LANE_RUNS_MAX: usize = 64;
+/// Lanes known to wait; when there are more, arrivals go by way of the disk.
+const PARKED_MAX: usize = 100_000;
+
+/// The runs in memory, by lane.
+#[derive(Default)]
+pub(super) struct Lanes {
+    lanes: HashMap<Lane, Queue>,
+    /// Lanes whose head is on disk and may not start: it waits, is held, or is dead and blocks.
+    parked: HashSet<Lane>,
+    /// There are parked lanes that `parked` does not hold.
+    parked_overflowed: bool,
+    /// Handlers that have lanes with something to start, in the order of their turns.
+    turns: VecDeque<Arc<str>>,
+    startable: HashMap<Arc<str>, VecDeque<Lane>>,
+    runs: usize,
+    bodies_bytes: usize,
+}
+
+struct Queue {
+    runs: VecDeque<OpenRun>,
+    phase: Phase,
+    /// The lane may have more runs on disk than are here.
+    more_on_disk: bool,
+    /// Something came while the disk was being asked.
+    came_meanwhile: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// In its handler's list of lanes to start.
+    Startable,
+    Running,
+    /// The disk is being asked for its head.
+    Looking,
+}
+
+/// What the caller has to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Follow {
+    Nothing,
+    /// Ask the ledger for the head of this lane and report it with [`Lanes::found`].
+    LookUp(Lane),
+    /// The run stays on disk: scan for it later, after [`RunId`]s before it.
+    LeftOnDisk,
+}
+
+impl Lanes {
+    /// A run that was just accepted. Its lane's earlier runs are here, parked, or finished.
+    pub(super) fn arrive(&mut self, run: OpenRun) -> Follow {
+        if let Some(queue) = self.lanes.get_mut(&run.lane) {
+            if queue.phase == Phase::Looking {
+                queue.came_meanwhile = true;
+            } else if !queue.more_on_disk && queue.runs.len() < LANE_RUNS_MAX && self.runs < RUNS_IN_MEMORY_MAX {
+                let run = bounded(run, &mut self.bodies_bytes);
+                queue.runs.push_back(run);
+                self.runs += 1;
+            } else {
+                queue.more_on_disk = true;
+            }
+            return Follow::Nothing;
+        }
+        if self.parked.contains(&run.lane) {
+            return Follow::Nothing;
+        }
+        if self.parked_overflowed || self.runs >= RUNS_IN_MEMORY_MAX {
+            return Follow::LeftOnDisk;
+        }
+        self.open(run, false);
+        Follow::Nothing
+    }
+
+    /// A run that came back or was made later than its place in the lane says: by an operator, or by its time.
+    pub(super) fn come_back(&mut self, run: OpenRun) -> Follow {
+        let Some(queue) = self.lanes.get_mut(&run.lane) else {
+            return self.look_up(run.lane);
+        };
+        match queue.phase {
+            Phase::Looking => queue.came_meanwhile = true,
+            Phase::Startable | Phase::Running => {
+                let at = queue.runs.partition_point(|it| it.claim.id < run.claim.id);
+                if queue.runs.get(at).is_some_and(|it| it.claim.id == run.claim.id) {
+                    queue.runs[at] = run;
+                } else {
+                    queue.runs.insert(at, run);
+                    self.runs += 1;
+                }
+            }
+        }
+        Follow::Nothing
+    }
+
+    /// A ready run that a scan of the disk has found, and whether it is the head of its lane there.
+    pub(super) fn scanned(&mut self, run: OpenRun, is_head: bool) {
+        match self.lanes.get_mut(&run.lane) {
+            Some(queue) => {
+                let is_new = queue.runs.back().is_none_or(|it| it.claim.id < run.claim.id);
+                if queue.phase == Phase::Looking {
+                    queue.came_meanwhile = true;
+                } else if is_new && !queue.runs.is_empty() && !queue.more_on_disk && queue.runs.len() < LANE_RUNS_MAX {
+                    queue.runs.push_back(run);
+                    self.runs += 1;
+                } else {
+                    // Perhaps it is the one that is running; asking the disk once more does no harm.
+                    queue.more_on_disk = true;
+                }
+            }
+            None if is_head => {
+                self.parked.remove(&run.lane);
+                self.open(run, true);
+            }
+            // Its lane's head finds it when it is done.
+            None => {}
+        }
+    }
+
+    /// The next run to start, handlers in turn.
+    pub(super) fn next(&mut self) -> Option<OpenRun> {
+        loop {
+            let handler = self.turns.pop_front()?;
+            let Some(lanes) = self.startable.get_mut(&handler) else { continue };
+            let lane = lanes.pop_front();
+            if lanes.is_empty() {
+                self.startable.remove(&handler);
+            } else {
+                self.turns.push_back(handler);
+            }
+            let Some(queue) = lane.and_then(|it| self.lanes.get_mut(&it)) else { continue };
+            let Some(run) = queue.runs.pop_front() else { continue };
+            queue.phase = Phase::Running;
+            self.runs -= 1;
+            self.bodies_bytes -= body_bytes(&run);
+            return Some(run);
+        }
+    }
+
+    /// The lane's running run is out of the way: finished, dead without blocking, or taken away.
+    pub(super) fn finished(&mut self, lane: Lane) -> Follow {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return Follow::Nothing };
+        if let Some(run) = queue.runs.front() {
+            queue.phase = Phase::Startable;
+            let handler = run.handler.clone();
+            self.list(handler, lane);
+            Follow::Nothing
+        } else if queue.more_on_disk {
+            queue.phase = Phase::Looking;
+            Follow::LookUp(lane)
+        } else {
+            self.lanes.remove(&lane);
+            Follow::Nothing
+        }
+    }
+
+    /// The lane's running run stays at its head and may not start: it waits, is held, or is dead and blocks.
+    pub(super) fn parked(&mut self, lane: Lane) {
+        self.close(lane);
+        if self.parked.len() < PARKED_MAX {
+            self.parked.insert(lane);
+        } else {
+            self.parked_overflowed = true;
+        }
+    }
+
+    /// Asks for the head of a lane.
+    pub(super) fn look_up(&mut self, lane: Lane) -> Follow {
+        match self.lanes.get_mut(&lane) {
+            Some(queue) => {
+                queue.came_meanwhile = true;
+                queue.more_on_disk = true;
+                Follow::Nothing
+            }
+            None => {
+                self.parked.remove(&lane);
+                let queue = Queue {
+                    runs: VecDeque::new(),
+                    phase: Phase::Looking,
+                    more_on_disk: true,
+                    came_meanwhile: false,
+                };
+                self.lanes.insert(lane, queue);
+                Follow::LookUp(lane)
+            }
+        }
+    }
+
+    /// What the ledger has at the head of a lane that was looked up.
+    pub(super) fn found(&mut self, lane: Lane, head: Option<(OpenRun, State)>) -> Follow {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return Follow::Nothing };
+        match head {
+            Some((run, State::Ready)) => {
+                self.lanes.remove(&lane);
+                self.open(run, true);
+                Follow::Nothing
+            }
+            Some((_, State::Waiting | State::Held | State::Dead | State::Done | State::Skipped | State::Dropped)) => {
+                self.parked(lane);
+                Follow::Nothing
+            }
+            None if queue.came_meanwhile => {
+                queue.came_meanwhile = false;
+                Follow::LookUp(lane)
+            }
+            None => {
+                self.lanes.remove(&lane);
+                Follow::Nothing
+            }
+        }
+    }
+
+    /// Whether the lane is being worked on or listed here.
+    pub(super) fn holds(&self, lane: Lane) -> bool {
+        self.lanes.contains_key(&lane)
+    }
+
+    /// Runs in memory that have not begun.
+    pub(super) fn len(&self) -> usize {
+        self.runs
+    }
+
+    fn open(&mut self, run: OpenRun, more_on_disk: bool) {
+        let (lane, handler) = (run.lane, run.handler.clone());
+        let run = bounded(run, &mut self.bodies_bytes);
+        let queue = Queue {
+            runs: VecDeque::from([run]),
+            phase: Phase::Startable,
+            more_on_disk,
+            came_meanwhile: false,
+        };
+        self.lanes.insert(lane, queue);
+        self.runs += 1;
+        self.list(handler, lane);
+    }
+
+    fn list(&mut self, handler: Arc<str>, lane: Lane) {
+        let lanes = self.startable.entry(handler.clone()).or_default();
+        if lanes.is_empty() {
+            self.turns.push_back(handler);
+        }
+        lanes.push_back(lane);
+    }
+
+    fn close(&mut self, lane: Lane) {
+        if let Some(queue) = self.lanes.remove(&lane) {
+            self.runs -= queue.runs.len();
+            self.bodies_bytes -= queue.runs.iter().map(body_bytes).sum::<usize>();
+        }
+    }
+}
+
+/// Forgets the body when memory holds enough of them.
+fn bounded(mut run: OpenRun, bodies_bytes: &mut usize) -> OpenRun {
+    if *bodies_bytes + body_bytes(&run) > BODIES_BYTES_MAX {
+        run.event = None;
+    }
+    *bodies_bytes += body_bytes(&run);
+    run
+}
+
+fn body_bytes(run: &OpenRun) -> usize {
+    run.event.as_ref().map_or(0, |it| it.body.len())
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::request::Claim;
+
+    fn run(id: i64, handler: &str, lane: i64) -> OpenRun {
+        OpenRun {
+            claim: Claim { id: RunId(id), epoch: 0 },
+            handler: handler.into(),
+            lane: Lane(lane),
+            attempts: 0,
+            replay: 0,
+            event: None,
+        }
+    }
+
+    fn started(lanes: &mut Lanes) -> Vec<i64> {
+        std::iter::from_fn(|| lanes.next()).map(|it| it.claim.id.0).collect()
+    }
+
+    #[test]
+    fn one_lane_runs_one_at_a_time_in_the_order_of_acceptance() {
+        let mut lanes = Lanes::default();
+        for id in 1..=3 {
+            lanes.arrive(run(id, "h", 7));
+        }
+        assert_eq!(started(&mut lanes), [1]);
+        lanes.finished(Lane(7));
+        assert_eq!(started(&mut lanes), [2]);
+        lanes.finished(Lane(7));
+        assert_eq!(started(&mut lanes), [3]);
+        assert_eq!(lanes.finished(Lane(7)), Follow::Nothing);
+        assert!(!lanes.holds(Lane(7)));
+    }
+
+    #[test]
+    fn different_lanes_run_side_by_side() {
+        let mut lanes = Lanes::default();
+        for id in 1..=3 {
+            lanes.arrive(run(id, "h", id));
+        }
+        assert_eq!(started(&mut lanes), [1, 2, 3]);
+    }
+
+    #[test]
+    fn handlers_take_turns_however_much_one_of_them_has() {
+        let mut lanes = Lanes::default();
+        for id in 1..=4 {
+            lanes.arrive(run(id, "busy", id));
+        }
+        lanes.arrive(run(5, "quiet", 5));
+        assert_eq!(started(&mut lanes), [1, 5, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_parked_head_blocks_its_lane_and_no_other() {
+        let mut lanes = Lanes::default();
+        lanes.arrive(run(1, "h", 7));
+        lanes.arrive(run(2, "h", 7));
+        assert_eq!(started(&mut lanes), [1]);
+        lanes.parked(Lane(7));
+        lanes.arrive(run(3, "h", 7));
+        lanes.arrive(run(4, "h", 8));
+        assert_eq!(started(&mut lanes), [4]);
+        // Its time has come: the disk says who is first.
+        assert_eq!(lanes.come_back(run(1, "h", 7)), Follow::LookUp(Lane(7)));
+        lanes.found(Lane(7), Some((run(1, "h", 7), State::Ready)));
+        assert_eq!(started(&mut lanes), [1]);
+        assert_eq!(lanes.finished(Lane(7)), Follow::LookUp(Lane(7)));
+        lanes.found(Lane(7), Some((run(2, "h", 7), State::Ready)));
+        assert_eq!(started(&mut lanes), [2]);
+    }
+
+    #[test]
+    fn what_comes_while_the_disk_is_asked_is_asked_for_again() {
+        let mut lanes = Lanes::default();
+        lanes.look_up(Lane(7));
+        lanes.arrive(run(5, "h", 7));
+        assert_eq!(lanes.found(Lane(7), None), Follow::LookUp(Lane(7)));
+        assert_eq!(lanes.found(Lane(7), None), Follow::Nothing);
+        assert!(!lanes.holds(Lane(7)));
+    }
+
+    #[test]
+    fn a_retried_run_keeps_its_place() {
+        let mut lanes = Lanes::default();
+        for id in [2, 4, 6] {
+            lanes.arrive(run(id, "h", 7));
+        }
+        assert_eq!(started(&mut lanes), [2]);
+        lanes.come_back(run(3, "h", 7));
+        lanes.finished(Lane(7));
+        assert_eq!(started(&mut lanes), [3]);
+    }
+
+    #[test]
+    fn memory_holds_a_bounded_number_of_runs() {
+        let mut lanes = Lanes::default();
+        let mut left = 0;
+        for id in 0..RUNS_IN_MEMORY_MAX as i64 + 5 {
+            left += usize::from(lanes.arrive(run(id, "h", id)) == Follow::LeftOnDisk);
+        }
+        assert_eq!((lanes.len(), left), (RUNS_IN_MEMORY_MAX, 5));
+        for id in 0..1000 {
+            lanes.arrive(run(100_000 + id, "h", 1));
+        }
+        assert_eq!(lanes.len(), RUNS_IN_MEMORY_MAX);
+    }
+}

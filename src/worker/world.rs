@@ -1,0 +1,170 @@
+//! What a script sees during an attempt: records as the ledger has them, answers as the journal has them.
+
+use super::journal::{Journal, Match, content_of};
+use crate::call::{Answer, Request};
+use crate::ledger::sqlite::read::Reader;
+use crate::record::{Record, RecordKey};
+use crate::script::{World, WorldError};
+use crate::services::Services;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The answers of GETs, with what was asked, as an intent keeps them.
+pub(super) type Seen = Vec<(Request, Answer)>;
+
+/// What an attempt has seen so far. Lives over its replays, so that each of them sees the same.
+#[derive(Default)]
+pub(super) struct Sight {
+    records: HashMap<RecordKey, Option<Record>>,
+    finds: HashMap<(String, Vec<(String, String)>, usize), Vec<Record>>,
+    pub journal: Journal,
+    /// Answers of GETs of an earlier attempt on the same script version, up to its last intent.
+    pub inherited: std::collections::VecDeque<(Request, Answer)>,
+    /// What this attempt asked and was answered, in order; an error stands for a call that failed.
+    answers: Vec<(Request, Result<Arc<Answer>, WorldError>)>,
+    /// Answers of GETs since the last intent.
+    pub seen: Seen,
+    pub engine_time: Duration,
+    /// A call that several entries of the journal could be.
+    pub calls_changed: bool,
+    version: Arc<str>,
+}
+
+impl Sight {
+    pub(super) fn new(journal: Journal, inherited: Seen, version: Arc<str>) -> Self {
+        Self { journal, inherited: inherited.into(), version, ..Self::default() }
+    }
+
+    /// The next call of the script was answered so, or failed so.
+    pub(super) fn answered(&mut self, request: Request, answer: Result<Answer, WorldError>) {
+        if let Ok(it) = &answer
+            && !request.method.changes_something()
+        {
+            self.seen.push((request.clone(), it.clone()));
+        }
+        self.answers.push((request, answer.map(Arc::new)));
+    }
+
+    /// What an earlier attempt knows of this call.
+    fn known(&mut self, request: &Request, services: &Services) -> Option<Result<Answer, WorldError>> {
+        if !request.method.changes_something() {
+            let is_next = self.inherited.front().is_some_and(|(it, _)| it == request);
+            return if is_next { self.inherited.pop_front().map(|(_, answer)| Ok(answer)) } else { None };
+        }
+        // What cannot be sent is told by the one who would send it.
+        let prepared = services.prepare(request).ok()?;
+        let content = content_of(&request.service, request.method.as_str(), &prepared.url, prepared.body.as_deref());
+        match self.journal.peek(request, &prepared.url, &content, &self.version) {
+            Match::Settled(entry) => {
+                let answer = entry.answer.clone()?;
+                self.journal.put(entry);
+                Some(Ok(answer))
+            }
+            Match::Again(_) | Match::New => None,
+            Match::CallsChanged => {
+                self.calls_changed = true;
+                Some(Err(WorldError {
+                    message: "the script was changed after it had made calls, and more than one of them could be this one"
+                        .into(),
+                    is_passing: false,
+                }))
+            }
+        }
+    }
+}
+
+/// One pass's view of the sight.
+pub(super) struct AttemptWorld {
+    sight: Arc<Mutex<Sight>>,
+    reader: Arc<Mutex<Reader>>,
+    services: Services,
+    /// How many of the answers this pass has been given.
+    given: usize,
+}
+
+impl AttemptWorld {
+    pub(super) fn new(sight: Arc<Mutex<Sight>>, reader: Arc<Mutex<Reader>>, services: Services) -> Self {
+        Self { sight, reader, services, given: 0 }
+    }
+
+    fn sight(&self) -> MutexGuard<'_, Sight> {
+        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World for AttemptWorld {
+    fn record(&mut self, collection: &str, id: &str) -> Result<Option<Record>, WorldError> {
+        let key = RecordKey { collection: collection.into(), id: id.into() };
+        if let Some(it) = self.sight().records.get(&key) {
+            return Ok(it.clone());
+        }
+        let found = self.reader().record(collection, id).map_err(unreadable)?;
+        self.sight().records.insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn find(
+        &mut self,
+        collection: &str,
+        fields: &[(String, String)],
+        limit: usize,
+    ) -> Result<Vec<Record>, WorldError> {
+        let query = (collection.to_owned(), fields.to_vec(), limit);
+        if let Some(it) = self.sight().finds.get(&query) {
+            return Ok(it.clone());
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut found = self.reader().find_records(collection, fields, limit).map_err(unreadable)?;
+        let mut sight = self.sight();
+        for it in &mut found {
+            // One view of a record in an attempt, however it was come by.
+            match sight.records.get(&it.key) {
+                Some(Some(seen)) => *it = seen.clone(),
+                Some(None) => {}
+                None => {
+                    sight.records.insert(it.key.clone(), Some(it.clone()));
+                }
+            }
+        }
+        sight.finds.insert(query, found.clone());
+        Ok(found)
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Option<Arc<Answer>>, WorldError> {
+        let given = self.given;
+        self.given += 1;
+        let services = self.services.clone();
+        let mut sight = self.sight();
+        if given == sight.answers.len() {
+            let Some(known) = sight.known(request, &services) else { return Ok(None) };
+            sight.answered(request.clone(), known);
+        }
+        let (asked, answer) = &sight.answers[given];
+        if asked != request {
+            return Err(WorldError {
+                message: format!(
+                    "the script asked for {} {} where it had asked for {} {} before, although nothing that it sees has changed",
+                    request.method.as_str(),
+                    request.path,
+                    asked.method.as_str(),
+                    asked.path
+                ),
+                is_passing: true,
+            });
+        }
+        answer.clone().map(Some)
+    }
+
+    fn engine_time_spent(&self) -> Duration {
+        self.sight().engine_time
+    }
+}
+
+fn unreadable(error: rusqlite::Error) -> WorldError {
+    WorldError { message: format!("the ledger could not be read: {error}"), is_passing: true }
+}
