@@ -8,3 +8,4 @@ pub mod diagnostic;
 pub mod event;
 pub mod record;
 pub mod script;
+pub mod services;
