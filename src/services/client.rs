@@ -129,6 +129,6 @@ fn why(error: &legacy::Error) -> String {
     innermost.map(|it| format!(" ({it})")).unwrap_or_default()
 }
 
-fn find<'a, E: Error + 'static>(error: &'a legacy::Error) -> Option<&'a E> {
+fn find<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
     std::iter::successors(error.source(), |&it| it.source()).find_map(|it| it.downcast_ref())
 }

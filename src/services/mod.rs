@@ -16,6 +16,8 @@ mod prepared;
 mod rate;
 mod service;
 mod target;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use answer::retry_after;
@@ -60,6 +62,19 @@ impl Services {
     /// saving a script must not double what a service is sent.
     pub fn renew(&self, services: &[config::Service]) -> Result<Self, BadService> {
         Self::build(services, Arc::default(), &self.by_name)
+    }
+
+    /// Trusts these root certificates instead of the system's.
+    #[cfg(test)]
+    fn trusting(
+        services: &[config::Service],
+        roots: rustls::RootCertStore,
+    ) -> Result<Self, BadService> {
+        Self::build(
+            services,
+            Arc::new(tls::Tls::trusting(roots)),
+            &BTreeMap::new(),
+        )
     }
 
     fn build(

@@ -31,6 +31,7 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(settings: config::Service, tls: Arc<Tls>) -> Result<Self, String> {
         check_base(&settings)?;
+        check_durations(&settings)?;
         Ok(Self {
             own_headers: prepared::own_headers(&settings)?,
             gate: Gate::new(settings.connections_max, settings.rate, TURN_WAIT_MAX),
@@ -143,3 +144,24 @@ fn check_base(service: &config::Service) -> Result<(), String> {
     }
     .check(literal)
 }
+
+/// No time is added to a clock that would overflow it, and none is nothing.
+fn check_durations(service: &config::Service) -> Result<(), String> {
+    let rate = service.rate.map(|it| ("rate", it.per));
+    let bounds = [
+        ("timeout", service.timeout),
+        ("connect_timeout", service.connect_timeout),
+    ];
+    match bounds
+        .into_iter()
+        .chain(rate)
+        .find(|(_, it)| it.is_zero() || *it > DURATION_MAX)
+    {
+        Some((key, _)) => Err(format!(
+            "its {key} must be more than nothing and at most 31 days"
+        )),
+        None => Ok(()),
+    }
+}
+
+const DURATION_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);

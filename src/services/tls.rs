@@ -14,10 +14,18 @@ pub(super) struct Tls {
     system: OnceLock<Arc<ClientConfig>>,
     /// Trusts these instead; for tests.
     #[cfg(test)]
-    pub(super) roots: Option<RootCertStore>,
+    roots: Option<RootCertStore>,
 }
 
 impl Tls {
+    #[cfg(test)]
+    pub(super) fn trusting(roots: RootCertStore) -> Self {
+        Self {
+            system: OnceLock::new(),
+            roots: Some(roots),
+        }
+    }
+
     /// The configuration for services of this scheme.
     pub(super) fn config(&self, scheme: &str) -> Result<Arc<ClientConfig>, String> {
         if scheme != "https" {
@@ -80,7 +88,7 @@ pub(super) fn explain(host: &str, error: &rustls::Error) -> String {
         return format!("no TLS connection to {host}: {error}");
     };
     let why = match why {
-        CertificateError::UnknownIssuer => {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "it was issued by nobody whom this machine trusts".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
