@@ -63,7 +63,7 @@ async fn a_certificate_of_an_unknown_issuer_is_refused_before_anything_is_sent()
                     because it was issued by nobody whom this machine trusts";
     // A root of the same name with another key, and none at all.
     for roots in [other_roots, RootCertStore::empty()] {
-        let services = Services::trusting(&[settings.clone()], roots).unwrap();
+        let services = Services::trusting(std::slice::from_ref(&settings), roots).unwrap();
         check(&post(&services).await, expected);
     }
     // The system's roots; a machine without any says so instead.
