@@ -1,1 +1,7 @@
-fn main() {}
+//! The `hookyard` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hookyard::cli::main()
+}

@@ -11,7 +11,7 @@ pub const RUNS_PER_EVENT_MAX: i64 = 10_000;
 
 /// Which run: the event's number times 10,000, plus 1 for its first run, 2 for its second. Rises with acceptance.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(transparent)]
 pub struct RunId(pub i64);

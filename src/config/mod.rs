@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod parse;
+pub use parse::{Variable, parse};
 
 
 
 /// One version of handlers.toml.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file as it was read.
+    pub text: String,
     pub server: Server,
     pub limits: Limits,
     pub retention: Retention,

@@ -141,6 +141,11 @@ impl Ledger {
         self.queue.unavailable()
     }
 
+    /// Waits until the ledger takes nothing more; gives the reason.
+    pub async fn stopped(&self) -> LedgerError {
+        self.queue.closed().await
+    }
+
     /// Takes nothing more; what it was given is still done.
     pub fn close(&self) {
         self.queue.close(LedgerError::Closing);

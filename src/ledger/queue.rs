@@ -30,6 +30,8 @@ struct Waiting {
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     bell: Condvar,
+    /// Rings when nothing is taken any more.
+    closed: tokio::sync::Notify,
 }
 
 impl Queue {
@@ -112,6 +114,18 @@ impl Queue {
         waiting.closed.get_or_insert(why);
         drop(waiting);
         self.bell.notify_all();
+        self.closed.notify_waiters();
+    }
+
+    /// Waits until nothing is taken any more; gives the reason.
+    pub(super) async fn closed(&self) -> LedgerError {
+        loop {
+            let rings = self.closed.notified();
+            if let Some(why) = self.unavailable() {
+                return why;
+            }
+            rings.await;
+        }
     }
 
     pub(super) fn unavailable(&self) -> Option<LedgerError> {

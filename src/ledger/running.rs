@@ -4,6 +4,7 @@
 //! end of the process, not a power cut, and what the kernel was given it keeps.
 
 use crate::run::RunId;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,8 +12,10 @@ use std::path::Path;
 
 /// A slot: the run's id, and how many ends of the process it has been in an engine for.
 const SLOT_SIZE_BYTES: usize = 16;
-/// Slots in the file: script threads and suspects of earlier ends together.
-pub const SLOTS_MAX: usize = 256;
+/// Slots of script threads.
+pub const THREADS_MAX: usize = 64;
+/// Slots of suspects that have not run again yet, behind those of the threads.
+const PARKED_MAX: usize = 64;
 
 /// A run that was in an engine when the process ended uncleanly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Running {
     pub fn open(path: &Path) -> io::Result<(Self, Vec<Suspect>)> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let mut bytes = vec![0; SLOT_SIZE_BYTES * SLOTS_MAX];
+        let mut bytes = vec![0; SLOT_SIZE_BYTES * (THREADS_MAX + PARKED_MAX)];
         let mut filled = 0;
         while filled < bytes.len() {
             match file.read_at(&mut bytes[filled..], filled as u64)? {
@@ -42,10 +45,13 @@ impl Running {
         }
         let suspects = bytes
             .chunks_exact(SLOT_SIZE_BYTES)
-            .filter_map(|it| {
+            .enumerate()
+            .filter_map(|(slot, it)| {
                 let run = i64::from_le_bytes(it[..8].try_into().ok()?);
                 let ends = u32::from_le_bytes(it[8..12].try_into().ok()?);
-                (run != 0).then_some(Suspect { run: RunId(run), ends: ends + 1 })
+                // One that only waited for its turn has nothing to do with this end.
+                let this_end = u32::from(slot < THREADS_MAX);
+                (run != 0).then_some(Suspect { run: RunId(run), ends: ends + this_end })
             })
             .collect();
         Ok((Self { file }, suspects))
@@ -57,6 +63,17 @@ impl Running {
         bytes[..8].copy_from_slice(&run.0.to_le_bytes());
         bytes[8..12].copy_from_slice(&ends.to_le_bytes());
         self.file.write_all_at(&bytes, (slot * SLOT_SIZE_BYTES) as u64)
+    }
+
+    /// Keeps suspects in mind that have not run again yet, and forgets all else. No thread may be in an engine.
+    pub fn park(&self, suspects: &HashMap<RunId, u32>) -> io::Result<()> {
+        let mut bytes = vec![0; SLOT_SIZE_BYTES * (THREADS_MAX + PARKED_MAX)];
+        let slots = bytes[SLOT_SIZE_BYTES * THREADS_MAX..].chunks_exact_mut(SLOT_SIZE_BYTES);
+        for (slot, (run, ends)) in slots.zip(suspects) {
+            slot[..8].copy_from_slice(&run.0.to_le_bytes());
+            slot[8..12].copy_from_slice(&ends.to_le_bytes());
+        }
+        self.file.write_all_at(&bytes, 0)
     }
 
     /// Says that the slot's thread is out of the engine again.

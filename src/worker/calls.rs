@@ -96,11 +96,10 @@ fn new_entry(attempt: &Attempt, prepared: &Prepared, content: String) -> Result<
         scope: &event.scope,
         event_id: &event.envelope.id,
         handler: &attempt.run.handler,
-        replay: u64::try_from(attempt.run.replay).unwrap_or(0),
-        service: &prepared.service,
-        content: &content,
-        nth: u64::try_from(sight.journal.count_of(&content)).unwrap_or(0),
-        generation: u64::try_from(sight.journal.generation(&content)).unwrap_or(0),
+        replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
+        call: prepared,
+        nth: sight.journal.count_of(&content) + 1,
+        generation: sight.journal.generation(&content),
     });
     Ok(JournalEntry {
         number: sight.journal.next_number(),

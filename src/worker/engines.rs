@@ -84,35 +84,37 @@ impl Engines {
     fn work(&self, slot: usize, reader: &Arc<Mutex<Reader>>, running: &Running) {
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
-        let mut is_named = false;
-        loop {
-            let turn = {
-                let mut waiting = self.lock();
-                if waiting.turns.is_empty() && is_named {
-                    drop(waiting);
-                    is_named = false;
-                    self.note(running.leave(slot));
-                    waiting = self.lock();
-                }
-                loop {
-                    if let Some(turn) = waiting.turns.pop_front() {
-                        if waiting.turns.len() + 1 == self.room_below {
-                            self.room.notify_one();
-                        }
-                        break turn;
-                    }
-                    if waiting.closed {
-                        return;
-                    }
-                    waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                }
-            };
+        while let Some(turn) = self.take(|| self.note(running.leave(slot))) {
             self.note(running.enter(slot, turn.run, turn.ends));
-            is_named = true;
             let work = turn.work;
             if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
                 error!(run.id = %turn.run, "a script thread panicked at run {}; the attempt counts as failed", turn.run);
             }
+        }
+    }
+
+    /// The next turn, or none once closed. `rest` is called before a wait: when turns come one upon the other, the next
+    /// run's name takes the place of the last one's.
+    fn take(&self, rest: impl FnOnce()) -> Option<Turn> {
+        let mut rest = Some(rest);
+        let mut waiting = self.lock();
+        loop {
+            if let Some(turn) = waiting.turns.pop_front() {
+                if waiting.turns.len() + 1 == self.room_below {
+                    self.room.notify_one();
+                }
+                return Some(turn);
+            }
+            if let Some(rest) = rest.take() {
+                drop(waiting);
+                rest();
+                waiting = self.lock();
+                continue;
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -30,28 +30,19 @@ impl Journal {
         Self { entries, used }
     }
 
-    pub(super) fn entries(&self) -> &[JournalEntry] {
-        &self.entries
-    }
-
-    /// Forgets which calls this attempt has come by: it begins again.
-    pub(super) fn rewind(&mut self) {
-        self.used.fill(false);
-    }
-
     /// The number that the run's next call gets.
     pub(super) fn next_number(&self) -> i64 {
         self.entries.last().map_or(1, |it| it.number + 1)
     }
 
     /// How often a call with this content was refused or never left: part of the next one's key.
-    pub(super) fn generation(&self, content: &str) -> usize {
-        self.entries.iter().filter(|it| it.content == content && is_forgotten(it)).count()
+    pub(super) fn generation(&self, content: &str) -> u64 {
+        self.entries.iter().filter(|it| it.content == content && is_forgotten(it)).count() as u64
     }
 
     /// How many calls with this content came before: part of a new one's key.
-    pub(super) fn count_of(&self, content: &str) -> usize {
-        self.entries.iter().filter(|it| it.content == content && !is_forgotten(it)).count()
+    pub(super) fn count_of(&self, content: &str) -> u64 {
+        self.entries.iter().filter(|it| it.content == content && !is_forgotten(it)).count() as u64
     }
 
     /// Finds the call that this one is. It counts as come by once it is [`put`](Self::put).

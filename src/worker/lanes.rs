@@ -149,6 +149,21 @@ impl Lanes {
         }
     }
 
+    /// This run, out of its turn, if it is the first of its lane here.
+    pub(super) fn take(&mut self, run: RunId) -> Option<OpenRun> {
+        let (lane, queue) = self.lanes.iter_mut().find(|(_, it)| {
+            it.phase == Phase::Startable && it.runs.front().is_some_and(|it| it.claim.id == run)
+        })?;
+        let (lane, taken) = (*lane, queue.runs.pop_front()?);
+        queue.phase = Phase::Running;
+        self.runs -= 1;
+        self.bodies_bytes -= body_bytes(&taken);
+        if let Some(lanes) = self.startable.get_mut(&taken.handler) {
+            lanes.retain(|it| *it != lane);
+        }
+        Some(taken)
+    }
+
     /// The lane's running run is out of the way: finished, dead without blocking, or taken away.
     pub(super) fn finished(&mut self, lane: Lane) -> Follow {
         let Some(queue) = self.lanes.get_mut(&lane) else { return Follow::Nothing };

@@ -92,6 +92,14 @@ impl Reader {
             .collect()
     }
 
+    /// An open run.
+    pub fn open_run(&self, id: RunId) -> rusqlite::Result<Option<OpenRun>> {
+        self.connection
+            .prepare_cached("SELECT id, epoch, handler, lane, attempts, replay FROM runs_open WHERE id = ?1")?
+            .query_row([id.0], open_run)
+            .optional()
+    }
+
     /// Runs that may start, by id, from the one after `after`.
     pub fn ready_runs(&self, after: RunId, limit: i64) -> rusqlite::Result<Vec<OpenRun>> {
         self.connection

@@ -1,0 +1,301 @@
+//! The host, put together: reads what is to be in force, starts the parts, waits for a signal, drains.
+
+use crate::catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::control::{self, Operator};
+use crate::in_force::{Current, InForce};
+use crate::ingress::server::{Serving, serve};
+use crate::ingress::{Intake, Readiness};
+use crate::ledger::desk::Desk;
+use crate::ledger::folder::{Folder, FolderLock};
+use crate::ledger::request::Order;
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::{self, Ledger, LedgerError, Opened, Ordered};
+use crate::reload::{self, First, Location, Reloader};
+use crate::worker::Worker;
+use anyhow::{Context, anyhow, bail};
+use arc_swap::ArcSwap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Runtimes that answer HTTP, each on a thread of its own.
+const INGRESS_THREADS: usize = 2;
+/// How often the host looks for what is past its retention.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How often a host that waits for another process's end says so.
+const SAY_WAITING_EVERY: Duration = Duration::from_secs(5);
+/// What ingress and worker may take over the drain's end to stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Where a host finds what it needs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub location: Location,
+    pub folder: Folder,
+}
+
+/// A host that has everything it needs and listens, but has not begun.
+pub struct Host {
+    options: Options,
+    _lock: FolderLock,
+    opened: Opened,
+    desk: Arc<Desk>,
+    current: Current,
+    first: reload::Report,
+    hash: String,
+    clock: Arc<dyn Clock>,
+    listener: TcpListener,
+}
+
+impl Host {
+    /// Opens the data folder, reads handlers.toml and scripts, and listens. Runs on a thread that may block.
+    pub fn build(options: Options) -> anyhow::Result<Self> {
+        let lock = options.folder.lock()?;
+        wait_for_others(&options.folder);
+        let desk = Desk::new();
+        let opened = ledger::open(&options.folder, &catalog::all_samples(), desk.clone())?;
+        let reader = Reader::open(&options.folder)?;
+        let First { in_force, report, hash } =
+            reload::first(&options.location, &reader).map_err(|it| anyhow!(it))?;
+        let listen = in_force.config.server.listen;
+        let listener = TcpListener::bind(listen)
+            .with_context(|| format!("cannot listen on {listen}: is another program listening there? See [server] listen"))?;
+        listener.set_nonblocking(true)?;
+        let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        raise_descriptor_limit();
+        Ok(Self { options, _lock: lock, opened, desk, current, first: report, hash, clock, listener })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.current.load_full()
+    }
+
+    /// Runs until a signal or until the ledger can be trusted no more.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let Self { options, _lock, opened, desk, current, first, hash, clock, listener } = self;
+        let Opened { ledger, dictionary, arrivals, threads } = opened;
+        let drain_timeout = current.load().config.server.drain_timeout;
+        let address = listener.local_addr()?.to_string();
+        tokio::spawn(desk.attend());
+
+        let worker =
+            Worker::start(&options.folder, current.clone(), ledger.clone(), arrivals, clock.clone())?;
+        let nudge = worker.nudge();
+        let reloader = Arc::new(Reloader::new(
+            options.location.clone(),
+            current.clone(),
+            ledger.clone(),
+            Reader::open(&options.folder)?,
+            clock.clone(),
+            nudge,
+        ));
+        for it in first.problems.iter().chain(&first.changes) {
+            warn!("at the start: {it}");
+        }
+        reloader.settle_first(&first, hash).await?;
+
+        let readiness: Readiness = {
+            let reloader = reloader.clone();
+            Arc::new(move || {
+                let problems = reloader.problems();
+                if problems.is_empty() { Ok(()) } else { Err(problems) }
+            })
+        };
+        let ingress_shutdown = shutdown.child_token();
+        let serving = Serving {
+            connections: Arc::new(Semaphore::new(current.load().config.server.connections_max)),
+            server: current.load().config.server.clone(),
+            shutdown: ingress_shutdown,
+        };
+        let mut ingress = Vec::new();
+        for number in 0..INGRESS_THREADS {
+            let intake_desk = Desk::new();
+            let intake = Intake::new(
+                current.clone(),
+                ledger.at(intake_desk.clone()),
+                dictionary.clone(),
+                clock.clone(),
+                readiness.clone(),
+            );
+            let listener = listener.try_clone()?;
+            ingress.push(start_ingress(number, listener, intake_desk, intake, serving.clone())?);
+        }
+        drop(listener);
+
+        let mut tasks = tokio::task::JoinSet::new();
+        let asked = Arc::new(Notify::new());
+        tasks.spawn(reload::watch(reloader.clone(), asked.clone(), shutdown.clone()));
+        let operator = Arc::new(Operator {
+            ledger: ledger.clone(),
+            reader: std::sync::Mutex::new(Reader::open(&options.folder)?),
+            current: current.clone(),
+            clock: clock.clone(),
+            reloader,
+            address,
+        });
+        tasks.spawn(control::serve(control::bind(&options.folder)?, operator, shutdown.clone()));
+        tasks.spawn(prune(ledger.clone(), current.clone(), clock, shutdown.clone()));
+        tasks.spawn(obey_signals(asked, shutdown.clone(), drain_timeout));
+        tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
+        let working = tokio::spawn(worker.run(shutdown.clone()));
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+        shutdown.cancelled().await;
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        info!("stopping: what has begun is finished, for at most {drain_timeout:?}");
+        let drained = async {
+            let joined = tokio::task::spawn_blocking(move || {
+                for it in ingress {
+                    let _ = it.join();
+                }
+            });
+            let _ = joined.await;
+            let _ = working.await;
+            while tasks.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(drain_timeout, drained).await.is_err() {
+            warn!("parts still at work after {drain_timeout:?} are ended; their runs begin again at the next start");
+        }
+        let failed = ledger.unavailable().filter(|it| matches!(it, LedgerError::Failed(_)));
+        ledger.close();
+        let flushed = tokio::task::spawn_blocking(move || threads.join());
+        if tokio::time::timeout(drain_timeout.max(FAREWELL), flushed).await.is_err() {
+            bail!("the ledger could not be flushed in time; nothing that was answered 200 is lost");
+        }
+        let _ = std::fs::remove_file(options.folder.control_socket());
+        match failed {
+            Some(why) => bail!("{why}"),
+            None => {
+                info!("stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// After an unclean end no other process may have the database open: its shared index would vouch for pages that may
+/// never have reached the disk.
+fn wait_for_others(folder: &Folder) {
+    if !folder.ended_uncleanly() {
+        return;
+    }
+    while let Some(pid) = folder.other_user() {
+        warn!(pid, "the last host ended uncleanly and process {pid} still has the ledger open: waiting for it to end");
+        std::thread::sleep(SAY_WAITING_EVERY);
+    }
+}
+
+fn start_ingress(
+    number: usize,
+    listener: TcpListener,
+    desk: Arc<Desk>,
+    intake: Intake,
+    serving: Serving,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name(format!("ingress-{number}")).spawn(move || {
+        runtime.block_on(async move {
+            tokio::spawn(desk.attend());
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(it) => serve(it, Arc::new(intake), serving).await,
+                Err(error) => {
+                    error!(%error, "the listening socket cannot be used: {error}");
+                    serving.shutdown.cancel();
+                }
+            }
+        });
+    })?;
+    Ok(thread)
+}
+
+/// SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads.
+async fn obey_signals(asked: Arc<Notify>, shutdown: CancellationToken, drain_timeout: Duration) {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+        error!("signals cannot be received");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => asked.notify_one(),
+            () = shutdown.cancelled() => break,
+        }
+    }
+    shutdown.cancel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            // The drain's own bound did not hold: something is stuck.
+            () = tokio::time::sleep(drain_timeout * 2 + FAREWELL) => {}
+        }
+        warn!("ending at once; runs in progress begin again at the next start");
+        std::process::exit(130);
+    });
+}
+
+/// A ledger that cannot be trusted takes nothing more; the process ends so that a fresh start can look at the disk.
+async fn watch_ledger(ledger: Ledger, shutdown: CancellationToken) {
+    let why = tokio::select! {
+        why = ledger.stopped() => why,
+        () = shutdown.cancelled() => return,
+    };
+    error!("{why}");
+    // Whoever is being refused gets his 503 first.
+    tokio::time::sleep(FAREWELL).await;
+    shutdown.cancel();
+}
+
+/// Deletes what is past its retention, in small bites between other commits.
+async fn prune(ledger: Ledger, current: Current, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+        loop {
+            let retention = current.load().config.retention.clone();
+            let before = |age: Duration| {
+                let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                crate::clock::UnixMillis(clock.now().0.saturating_sub(age_ms))
+            };
+            let order = Order::Prune {
+                events_before: before(retention.events),
+                dedupe_before: before(retention.dedupe),
+            };
+            match ledger.order(order).await {
+                Ok(Ordered::Done { affected }) if affected > 0 && !shutdown.is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    warn!("old events could not be deleted: {error}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Connections and databases need descriptors; the usual soft limit of 1,024 is below our own bound on connections.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}

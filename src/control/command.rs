@@ -1,0 +1,38 @@
+//! What can be asked of a running host, and its answers.
+
+use crate::reload::Report;
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// Look at the files now.
+    Reload,
+    /// What is wrong with the host, if anything.
+    Status,
+    RetryRun { run: i64 },
+    DropRun { run: i64 },
+    /// Run a stored event again, through one handler or all that want it.
+    Replay { event: String, handler: Option<String> },
+    /// Write records by hand; one without a body is removed.
+    SetRecords { records: Vec<RecordByHand> },
+}
+
+/// A record as a person gives it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RecordByHand {
+    pub collection: String,
+    pub id: String,
+    /// JSON text of an object; none removes.
+    pub body: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    Done { affected: usize },
+    /// Runs that were made.
+    Runs(Vec<i64>),
+    Reloaded(Report),
+    Status { problems: Vec<String>, address: String },
+    Refused(String),
+}

@@ -1,0 +1,133 @@
+//! Carries out an operator's commands, in a running host or, when none runs, in the command's own process.
+
+use super::command::{Command, RecordByHand, Reply};
+use crate::clock::Clock;
+use crate::in_force::{Current, LoadedHandler};
+use crate::ledger::request::Order;
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::{Ledger, LedgerError, Ordered};
+use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
+use crate::reload::Reloader;
+use crate::run::RunId;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub struct Operator {
+    pub ledger: Ledger,
+    pub reader: Mutex<Reader>,
+    pub current: Current,
+    pub clock: Arc<dyn Clock>,
+    pub reloader: Arc<Reloader>,
+    /// Where the host listens; empty when none runs.
+    pub address: String,
+}
+
+impl Operator {
+    pub async fn carry_out(&self, command: Command) -> Reply {
+        let at = self.clock.now();
+        match command {
+            Command::Reload => Reply::Reloaded(self.reloader.reload(true).await),
+            Command::Status => {
+                let mut problems = self.reloader.problems();
+                problems.extend(self.ledger.unavailable().map(|it| it.to_string()));
+                Reply::Status { problems, address: self.address.clone() }
+            }
+            Command::RetryRun { run } => reply(self.ledger.order(Order::Retry { run: RunId(run) }).await),
+            Command::DropRun { run } => reply(self.ledger.order(Order::Drop { run: RunId(run), at }).await),
+            Command::Replay { event, handler } => self.replay(&event, handler.as_deref()).await,
+            Command::SetRecords { records } => self.set_records(records).await,
+        }
+    }
+
+    async fn replay(&self, id: &str, handler: Option<&str>) -> Reply {
+        let in_force = self.current.load_full();
+        let planned = {
+            let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let seqs = match reader.event_seqs(id) {
+                Ok(it) => it,
+                Err(error) => return Reply::Refused(error.to_string()),
+            };
+            let mut planned = Vec::new();
+            for seq in seqs {
+                let event = match reader.event(seq) {
+                    Ok(Some(it)) => it,
+                    Ok(None) => continue,
+                    Err(error) => return Reply::Refused(error.to_string()),
+                };
+                let parsed = in_force.wanted.read(&event.body, event.received_at);
+                let runs = match handler {
+                    None => in_force.plan(&parsed, &event.endpoint, &event.scope),
+                    Some(name) => match in_force.handler(name) {
+                        Some(it) => vec![LoadedHandler::plan(it, &parsed, &event.scope)],
+                        None => return Reply::Refused(format!("there is no handler `{name}`")),
+                    },
+                };
+                planned.push((seq, runs));
+            }
+            planned
+        };
+        if planned.is_empty() {
+            return Reply::Refused(format!("there is no event {id}; `hookyard events list` shows the events"));
+        }
+        let mut made = Vec::new();
+        for (event_seq, runs) in planned {
+            match self.ledger.order(Order::Replay { event_seq, runs }).await {
+                Ok(Ordered::Runs(runs)) => made.extend(runs.iter().map(|it| it.0)),
+                Ok(Ordered::Done { .. }) => {}
+                Ok(Ordered::NotFound(why)) => return Reply::Refused(why),
+                Err(error) => return Reply::Refused(error.to_string()),
+            }
+        }
+        if made.is_empty() {
+            return Reply::Refused(format!("no handler takes event {id}; name one with --handler"));
+        }
+        Reply::Runs(made)
+    }
+
+    async fn set_records(&self, records: Vec<RecordByHand>) -> Reply {
+        // All are looked at before the first is written.
+        if let Some(why) = records.iter().find_map(problem_of) {
+            return Reply::Refused(why);
+        }
+        let mut affected = 0;
+        for RecordByHand { collection, id, body } in records {
+            let key = RecordKey { collection, id };
+            let order = Order::SetRecord { key, body, at: self.clock.now() };
+            match self.ledger.order(order).await {
+                Ok(Ordered::Done { .. } | Ordered::Runs(_)) => affected += 1,
+                Ok(Ordered::NotFound(why)) => return Reply::Refused(why),
+                Err(error) => return Reply::Refused(format!("after {affected} records: {error}")),
+            }
+        }
+        Reply::Done { affected }
+    }
+}
+
+/// What is wrong with a record that a person gives.
+fn problem_of(it: &RecordByHand) -> Option<String> {
+    let RecordByHand { collection, id, body } = it;
+    for (what, name) in [("a collection's name", collection), ("a record's id", id)] {
+        if name.is_empty() || name.len() > RECORD_NAME_BYTES_MAX {
+            return Some(format!("{what} has 1 to {RECORD_NAME_BYTES_MAX} bytes, `{name}` has {}", name.len()));
+        }
+    }
+    let body = body.as_deref()?;
+    if body.len() > RECORD_SIZE_BYTES_MAX {
+        return Some(format!(
+            "record `{id}` has {} bytes, the limit is {RECORD_SIZE_BYTES_MAX}",
+            body.len()
+        ));
+    }
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body) {
+        Ok(_) => None,
+        Err(error) => Some(format!("the body of record `{id}` is no JSON object: {error}")),
+    }
+}
+
+fn reply(ordered: Result<Ordered, LedgerError>) -> Reply {
+    match ordered {
+        Ok(Ordered::Done { affected }) => Reply::Done { affected },
+        Ok(Ordered::Runs(runs)) => Reply::Runs(runs.iter().map(|it| it.0).collect()),
+        Ok(Ordered::NotFound(why)) => Reply::Refused(why),
+        Err(error) => Reply::Refused(error.to_string()),
+    }
+}

@@ -1,0 +1,203 @@
+//! handlers.toml and all scripts, read whole at one moment.
+
+use crate::diagnostic::Diagnostic;
+use crate::script::Sources;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The most bytes that handlers.toml may have.
+const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
+/// The most bytes that a script may have.
+pub const SCRIPT_SIZE_BYTES_MAX: u64 = 64 * 1024;
+/// The most scripts below the folder.
+const SCRIPTS_MAX: usize = 5_000;
+/// How deep folders below scripts/ may go.
+const DEPTH_MAX: usize = 8;
+/// The most bytes of a file that `${file:…}` names.
+const SECRET_SIZE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// handlers.toml, as it was given.
+    config: PathBuf,
+    /// The folder that script paths are relative to.
+    root: PathBuf,
+}
+
+impl Location {
+    pub fn new(config: impl Into<PathBuf>) -> Self {
+        let config = config.into();
+        let root = match config.parent() {
+            Some(it) if !it.as_os_str().is_empty() => it.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        Self { config, root }
+    }
+
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn scripts(&self) -> PathBuf {
+        self.root.join("scripts")
+    }
+
+    /// handlers.toml as messages name it.
+    pub fn name(&self) -> String {
+        self.config.display().to_string()
+    }
+
+    /// The text of a file that holds a secret.
+    pub fn read_secret(&self, path: &Path) -> Result<String, String> {
+        let path = self.root.join(path);
+        let text = read_bounded(&path, SECRET_SIZE_BYTES_MAX)
+            .map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?;
+        Ok(text.strip_suffix('\n').map_or(text.as_str(), |it| it.strip_suffix('\r').unwrap_or(it)).to_owned())
+    }
+}
+
+/// All that a version is made from.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub location: Location,
+    /// handlers.toml as messages name it.
+    pub name: String,
+    /// Its text, or why it cannot be read.
+    pub handlers: Result<String, String>,
+    /// All scripts, by their path from the root: `scripts/lib/money.rhai`.
+    pub sources: Sources,
+    /// Scripts that cannot be read.
+    pub problems: Vec<Diagnostic>,
+    /// Changes when anything of it changes.
+    pub hash: String,
+}
+
+impl Files {
+    pub fn read(location: &Location) -> Self {
+        let handlers = read_bounded(&location.config, HANDLERS_SIZE_BYTES_MAX)
+            .map_err(|why| format!("it cannot be read: {why}"));
+        let mut sources = BTreeMap::new();
+        let mut problems = Vec::new();
+        collect(location, &location.scripts(), 0, &mut sources, &mut problems);
+        let mut hasher = Sha256::new();
+        let mut add = |text: &str| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        match &handlers {
+            Ok(it) | Err(it) => add(it),
+        }
+        for (path, text) in &sources {
+            add(path);
+            add(text);
+        }
+        for it in &problems {
+            add(&it.message);
+        }
+        for path in handlers.iter().flat_map(|it| named_files(it)) {
+            add(&location.read_secret(Path::new(path)).unwrap_or_default());
+        }
+        let hash = hex::encode(hasher.finalize());
+        let name = location.name();
+        Self { location: location.clone(), name, handlers, sources: Sources(sources), problems, hash }
+    }
+}
+
+/// The files that `${file:…}` names, however broken the rest is: a change of one is a change of the configuration.
+pub(super) fn named_files(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${file:").skip(1).filter_map(|it| it.split_once('}')).map(|(path, _)| path)
+}
+
+fn collect(
+    location: &Location,
+    folder: &Path,
+    depth: usize,
+    sources: &mut BTreeMap<String, String>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|it| it.ok().map(|it| it.path())).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        // Editors and Kubernetes keep their own things beside the files.
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < DEPTH_MAX {
+                collect(location, &path, depth + 1, sources, problems);
+            }
+            continue;
+        }
+        if !name.ends_with(".rhai") {
+            continue;
+        }
+        let shown = path.strip_prefix(&location.root).unwrap_or(&path).display().to_string();
+        if sources.len() >= SCRIPTS_MAX {
+            problems.push(Diagnostic::of_file(shown, format!("there are more than {SCRIPTS_MAX} scripts")));
+            return;
+        }
+        match read_bounded(&path, SCRIPT_SIZE_BYTES_MAX) {
+            Ok(text) => {
+                sources.insert(shown, text);
+            }
+            Err(why) => problems.push(Diagnostic::of_file(shown, format!("it cannot be read: {why}"))),
+        }
+    }
+}
+
+fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|it| it.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(size_bytes_max + 1).read_to_end(&mut bytes).map_err(|it| it.to_string())?;
+    if bytes.len() as u64 > size_bytes_max {
+        return Err(format!("it has more than {size_bytes_max} bytes, which is the limit"));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
+    String::from_utf8(bytes).map_err(|it| {
+        format!("byte {} is not UTF-8; save it as UTF-8", it.utf8_error().valid_up_to() + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_named_from_the_folder_of_handlers_toml() {
+        let dir = tempfile::tempdir().unwrap();
+        let lib = dir.path().join("scripts/lib");
+        fs::create_dir_all(&lib).unwrap();
+        fs::write(lib.join("money.rhai"), "fn x() {}").unwrap();
+        fs::write(lib.join(".money.rhai.swp"), "junk").unwrap();
+        fs::write(dir.path().join("scripts/bad.rhai"), b"\xff").unwrap();
+        let files = Files::read(&Location::new(dir.path().join("handlers.toml")));
+        assert_eq!(files.sources.0.keys().collect::<Vec<_>>(), ["scripts/lib/money.rhai"]);
+        assert!(files.handlers.is_err());
+        assert_eq!(files.problems[0].file, "scripts/bad.rhai");
+    }
+
+    #[test]
+    fn the_hash_changes_with_the_content_and_not_with_the_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let location = Location::new(dir.path().join("handlers.toml"));
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "one\n").unwrap();
+        fs::write(location.config(), "x = \"${file:secret}\"").unwrap();
+        let hash = || Files::read(&location).hash;
+        let first = hash();
+        fs::write(location.config(), "x = \"${file:secret}\"").unwrap();
+        assert_eq!(hash(), first);
+        fs::write(&secret, "two\n").unwrap();
+        assert_ne!(hash(), first);
+    }
+}

@@ -1,0 +1,128 @@
+//! Reads what a service answered, within bounds.
+
+use crate::call::Answer;
+use crate::clock::UnixMillis;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, SET_COOKIE};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// The most bytes of names and values that an answer's headers keep; what comes after is left out.
+pub(super) const ANSWER_HEADERS_BYTES_MAX: usize = 16 * 1024;
+/// How much is kept of a body that is not whole, for people to look at.
+const PARTIAL_BODY_BYTES_MAX: usize = 4 * 1024;
+/// A service that asks for more is asked again after this.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much of a body, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) body_size_bytes_max: usize,
+    pub(super) timeout: Duration,
+    pub(super) deadline: Instant,
+}
+
+/// Never fails: the head is there, so the call is settled, whatever becomes of the body.
+pub(super) async fn read(answer: http::Response<Incoming>, bounds: Bounds) -> Answer {
+    let (head, body) = answer.into_parts();
+    let (bytes, body_missing) = match encoding(&head.headers) {
+        Some(encoding) => (
+            Vec::new(),
+            Some(format!(
+                "it came compressed ({encoding}) although we asked for plain text"
+            )),
+        ),
+        None => read_body(body, bounds).await,
+    };
+    Answer {
+        status: head.status.as_u16(),
+        headers: kept_headers(&head.headers),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+        body_missing,
+    }
+}
+
+/// What came of the body, and why it is not all.
+async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<String>) {
+    let mut bytes = Vec::new();
+    let too_large = || {
+        format!(
+            "it is larger than the limit of {} bytes",
+            bounds.body_size_bytes_max
+        )
+    };
+    let announced_bytes = body.size_hint().lower();
+    if announced_bytes > u64::try_from(bounds.body_size_bytes_max).unwrap_or(u64::MAX) {
+        return (bytes, Some(too_large()));
+    }
+    let missing = loop {
+        let frame = match tokio::time::timeout_at(bounds.deadline, body.frame()).await {
+            Ok(None) => return (bytes, None),
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => break "the connection was cut before its end".to_owned(),
+            Err(_) => {
+                break format!(
+                    "it did not arrive within the timeout of {:?}",
+                    bounds.timeout
+                );
+            }
+        };
+        // Trailers are no part of the body.
+        if let Ok(chunk) = frame.into_data() {
+            if bytes.len() + chunk.len() > bounds.body_size_bytes_max {
+                break too_large();
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+    };
+    bytes.truncate(PARTIAL_BODY_BYTES_MAX);
+    (bytes, Some(missing))
+}
+
+/// We ask for none; bytes in one would be given to a script as if they were text.
+fn encoding(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .map(|it| String::from_utf8_lossy(it.as_bytes()).trim().to_lowercase())
+        .find(|it| !it.is_empty() && it != "identity")
+}
+
+/// Without cookies: a session is a secret, and scripts have no use for it.
+fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut kept: BTreeMap<String, String> = BTreeMap::new();
+    let mut size_bytes = 0;
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        size_bytes += name.as_str().len() + value.len();
+        if name == SET_COOKIE || size_bytes > ANSWER_HEADERS_BYTES_MAX {
+            continue;
+        }
+        kept.entry(name.as_str().to_owned())
+            .and_modify(|it| {
+                it.push_str(", ");
+                it.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    kept
+}
+
+/// How long a service asks us to wait: its `Retry-After`, in seconds or as a date, at most 24 hours.
+pub fn retry_after(answer_header: &str, now: UnixMillis) -> Option<Duration> {
+    let text = answer_header.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {
+        // More digits than fit are a very long time.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let at = httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(UNIX_EPOCH)
+            .ok()?;
+        UnixMillis(i64::try_from(at.as_millis()).ok()?).since(now)
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
+}

@@ -1,0 +1,134 @@
+//! One exchange with a service: a request, and what became of it.
+
+use super::CallError;
+use super::answer::{self, Bounds};
+use super::dial::{Connector, DialError};
+use crate::call::Answer;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Shorter than any usual server's patience (Node's is 5 s): a connection that the server closes just as we use it
+/// again leaves a call whose outcome nobody knows.
+const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(4);
+/// The most bytes of an answer's head.
+const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A service's connections.
+#[derive(Debug)]
+pub(super) struct Client {
+    pool: legacy::Client<Connector, Full<Bytes>>,
+    timeout: Duration,
+    answer_size_bytes_max: usize,
+}
+
+impl Client {
+    pub(super) fn new(
+        connector: Connector,
+        connections_max: usize,
+        timeout: Duration,
+        answer_size_bytes_max: usize,
+    ) -> Self {
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_CONNECTION_MAX)
+            .pool_max_idle_per_host(connections_max)
+            .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
+            // Goes on with another connection only when the request came back from the first one unsent.
+            .retry_canceled_requests(true)
+            .build(connector);
+        Self {
+            pool,
+            timeout,
+            answer_size_bytes_max,
+        }
+    }
+
+    /// Redirects are answers. An answer whose head came is an answer, whatever becomes of its body.
+    pub(super) async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, CallError> {
+        let mut connection = capture_connection(&mut request);
+        let mut exchange = pin!(self.pool.request(request));
+        // Until a connection takes the request, the connector's own bound counts.
+        let early = tokio::select! {
+            biased;
+            head = &mut exchange => Some(head),
+            _ = connection.wait_for_connection_metadata() => None,
+        };
+        let deadline = Instant::now() + self.timeout;
+        let head = match early {
+            Some(head) => head,
+            None => tokio::time::timeout_at(deadline, exchange)
+                .await
+                .map_err(|_| CallError::OutcomeUnknown {
+                    message: format!(
+                        "sent, but no answer came within the timeout of {:?}",
+                        self.timeout
+                    ),
+                })?,
+        };
+        let was_handed_over = connection.connection_metadata().is_some();
+        let answer = head.map_err(|error| failure(&error, was_handed_over))?;
+        let bounds = Bounds {
+            body_size_bytes_max: self.answer_size_bytes_max,
+            timeout: self.timeout,
+            deadline,
+        };
+        Ok(answer::read(answer, bounds).await)
+    }
+}
+
+/// Unknown, unless it is certain that nothing was sent.
+fn failure(error: &legacy::Error, was_handed_over: bool) -> CallError {
+    match find::<DialError>(error) {
+        Some(DialError::Refused(message)) => {
+            return CallError::Refused {
+                message: message.clone(),
+            };
+        }
+        Some(DialError::Failed(message)) => {
+            return CallError::NotSent {
+                message: message.clone(),
+            };
+        }
+        None => {}
+    }
+    // hyper says "canceled" only of a request that it gives back whole, not one byte of it written.
+    let came_back = find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled);
+    if !was_handed_over || came_back {
+        return CallError::NotSent {
+            message: format!(
+                "the connection closed before the call was sent{}",
+                why(error)
+            ),
+        };
+    }
+    let is_unreadable = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let what = if is_unreadable {
+        "sent, but the answer is no HTTP that we can read"
+    } else {
+        "sent, but the connection was cut before an answer came"
+    };
+    CallError::OutcomeUnknown {
+        message: format!("{what}{}", why(error)),
+    }
+}
+
+/// The innermost cause, as ` (…)`.
+fn why(error: &legacy::Error) -> String {
+    let innermost = std::iter::successors(error.source(), |&it| it.source()).last();
+    innermost.map(|it| format!(" ({it})")).unwrap_or_default()
+}
+
+fn find<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
+    std::iter::successors(error.source(), |&it| it.source()).find_map(|it| it.downcast_ref())
+}

@@ -1,0 +1,347 @@
+//! Starts runs: what just came, what is open from before, what was waiting for its time.
+
+use super::Shared;
+use super::attempt::{End, attempt};
+use super::lanes::{Follow, Lanes, RUNS_IN_MEMORY_MAX};
+use super::waiting::Waiting;
+use crate::clock::UnixMillis;
+use crate::config::OnDead;
+use crate::ledger::request::{OpenRun, Postpone};
+use crate::ledger::running::Suspect;
+use crate::ledger::sqlite::Arrivals;
+use crate::ledger::sqlite::read::Reader;
+use crate::run::{Lane, RunId, State};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// Runs that one look at the disk brings.
+const SCAN_RUNS_MAX: i64 = 1000;
+/// Fewer runs than this in memory, and the scan goes on.
+const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
+/// How long a run waits whose end the ledger could not take.
+const PAUSE_AFTER_UNWRITTEN: Duration = Duration::from_secs(1);
+/// So many unclean ends of the process with the run in an engine, and it is dead.
+const SUSPECT_ENDS_MAX: u32 = 2;
+
+/// Runs until shutdown, then waits for the attempts that have begun.
+pub(super) async fn dispatch(
+    shared: Arc<Shared>,
+    arrivals: Arc<Arrivals>,
+    reader: Arc<Mutex<Reader>>,
+    suspects: Vec<Suspect>,
+    nudge: Arc<Notify>,
+    shutdown: CancellationToken,
+) {
+    let mut it = Dispatcher {
+        lanes: Lanes::default(),
+        waiting: Waiting::default(),
+        backlog: Some(Backlog::default()),
+        attempts: JoinSet::new(),
+        looks: JoinSet::new(),
+        suspects: suspects.iter().map(|it| (it.run, it.ends)).collect(),
+        shared,
+        reader,
+    };
+    it.clear_suspects().await;
+    it.reload_waiting();
+    loop {
+        it.start_runs();
+        it.scan();
+        let due = it.until_due();
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = arrivals.bell.notified() => {
+                let arrived = arrivals.take();
+                if arrived.overflowed {
+                    it.leave_on_disk();
+                }
+                for run in arrived.runs {
+                    it.arrive(run);
+                }
+            }
+            Some(ended) = it.attempts.join_next() => it.ended(ended),
+            Some(look) = it.looks.join_next() => it.looked(look),
+            () = it.shared.engines.room.notified() => {}
+            () = nudge.notified() => {
+                it.rescan();
+                it.reload_waiting();
+            }
+            () = tokio::time::sleep(due) => it.wake_due(),
+        }
+    }
+    while let Some(ended) = it.attempts.join_next().await {
+        it.ended(ended);
+    }
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    reader: Arc<Mutex<Reader>>,
+    lanes: Lanes,
+    waiting: Waiting,
+    /// Open runs on disk that memory does not hold are being looked for, in order.
+    backlog: Option<Backlog>,
+    attempts: JoinSet<(Lane, RunId, End)>,
+    looks: JoinSet<Look>,
+    /// Runs that were in an engine at an unclean end: they run first, and alone.
+    suspects: HashMap<RunId, u32>,
+}
+
+/// A scan of the open runs.
+#[derive(Default)]
+struct Backlog {
+    /// Every run up to this one was looked at.
+    scanned_to: RunId,
+    is_scanning: bool,
+    /// Runs stayed on disk since the look that is going on began.
+    left_meanwhile: bool,
+}
+
+/// What a look at the disk found.
+enum Look {
+    Head(Lane, rusqlite::Result<Option<(OpenRun, State)>>),
+    Scan(rusqlite::Result<Vec<(OpenRun, bool)>>),
+    Waiting(rusqlite::Result<Vec<(UnixMillis, OpenRun)>>),
+}
+
+impl Dispatcher {
+    fn start_runs(&mut self) {
+        let runs_in_flight_max = self.shared.current.load().config.limits.runs_in_flight_max;
+        while self.attempts.len() < runs_in_flight_max && self.shared.engines.has_room() {
+            if !self.suspects.is_empty() && !self.attempts.is_empty() {
+                return;
+            }
+            let Some(run) = self.next() else { return };
+            let ends = self.suspects.get(&run.claim.id).copied().unwrap_or(0);
+            let shared = self.shared.clone();
+            self.attempts.spawn(async move {
+                let (lane, id) = (run.lane, run.claim.id);
+                (lane, id, attempt(shared, run, ends).await)
+            });
+        }
+    }
+
+    /// Suspects first: a run that kills the process must be told from those that were there by chance.
+    fn next(&mut self) -> Option<OpenRun> {
+        let Some(suspect) = self.suspects.keys().next().copied() else { return self.lanes.next() };
+        let run = self.lanes.take(suspect);
+        if run.is_none() && self.looks.is_empty() {
+            // Waiting or held by now: it is no suspect until it runs.
+            self.suspects.remove(&suspect);
+            return self.next();
+        }
+        run
+    }
+
+    fn arrive(&mut self, run: OpenRun) {
+        if run.claim.epoch > 0 || run.replay > 0 {
+            self.waiting.forget(run.claim.id);
+            let follow = self.lanes.come_back(run);
+            return self.follow(follow);
+        }
+        if let Some(backlog) = &mut self.backlog {
+            backlog.left_meanwhile = true;
+            return;
+        }
+        let follow = self.lanes.arrive(run);
+        self.follow(follow);
+    }
+
+    fn ended(&mut self, ended: Result<(Lane, RunId, End), tokio::task::JoinError>) {
+        let (lane, id, end) = match ended {
+            Ok(it) => it,
+            Err(error) => {
+                error!(%error, "an attempt ended without a result; its run is found again on disk: {error}");
+                return self.rescan();
+            }
+        };
+        if self.suspects.remove(&id).is_some() {
+            self.note_suspects();
+        }
+        match end {
+            End::Finished => {
+                let follow = self.lanes.finished(lane);
+                self.follow(follow);
+            }
+            End::Parked { until } => {
+                self.lanes.parked(lane);
+                if let Some(until) = until {
+                    self.waiting.put(until, id, lane);
+                }
+            }
+            End::Fenced => {
+                self.lanes.parked(lane);
+                let follow = self.lanes.look_up(lane);
+                self.follow(follow);
+            }
+            End::Unwritten => {
+                self.lanes.parked(lane);
+                self.waiting.put(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN), id, lane);
+            }
+        }
+    }
+
+    fn follow(&mut self, follow: Follow) {
+        match follow {
+            Follow::Nothing => {}
+            Follow::LookUp(lane) => {
+                let dead_blocks = self
+                    .shared
+                    .current
+                    .load()
+                    .handlers()
+                    .iter()
+                    .any(|it| it.handler.on_dead == OnDead::Block);
+                let now = self.shared.clock.now();
+                self.look(move |reader| Look::Head(lane, reader.lane_head(lane, dead_blocks, now)));
+            }
+            Follow::LeftOnDisk => self.leave_on_disk(),
+        }
+    }
+
+    fn leave_on_disk(&mut self) {
+        self.backlog.get_or_insert_with(Backlog::default).left_meanwhile = true;
+    }
+
+    /// Looks at all open runs again, from the first.
+    fn rescan(&mut self) {
+        let backlog = self.backlog.get_or_insert_with(Backlog::default);
+        backlog.scanned_to = RunId::default();
+        backlog.left_meanwhile = true;
+    }
+
+    fn scan(&mut self) {
+        let Some(backlog) = &mut self.backlog else { return };
+        if backlog.is_scanning || self.lanes.len() >= SCAN_BELOW {
+            return;
+        }
+        backlog.is_scanning = true;
+        backlog.left_meanwhile = false;
+        let after = backlog.scanned_to;
+        let now = self.shared.clock.now();
+        self.look(move |reader| {
+            let runs = reader.ready_runs(after, SCAN_RUNS_MAX).and_then(|runs| {
+                runs.into_iter()
+                    .map(|run| {
+                        let head = reader.lane_head(run.lane, false, now)?;
+                        let is_head = head.is_some_and(|(it, _)| it.claim.id == run.claim.id);
+                        Ok((run, is_head))
+                    })
+                    .collect()
+            });
+            Look::Scan(runs)
+        });
+    }
+
+    fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
+        let reader = self.reader.clone();
+        self.looks.spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    fn looked(&mut self, look: Result<Look, tokio::task::JoinError>) {
+        match look {
+            Ok(Look::Head(lane, Ok(head))) => {
+                let follow = self.lanes.found(lane, head);
+                self.follow(follow);
+            }
+            Ok(Look::Head(lane, Err(error))) => {
+                warn!(%error, "the ledger could not be read, trying again: {error}");
+                self.lanes.parked(lane);
+                let soon = self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN);
+                self.waiting.put(soon, RunId::default(), lane);
+            }
+            Ok(Look::Scan(Ok(runs))) => self.scanned(runs),
+            Ok(Look::Scan(Err(error)) | Look::Waiting(Err(error))) => {
+                error!(%error, "the open runs could not be read, trying again: {error}");
+                self.waiting.reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));
+                if let Some(backlog) = &mut self.backlog {
+                    backlog.is_scanning = false;
+                }
+            }
+            Ok(Look::Waiting(Ok(runs))) => self.waiting.loaded(runs),
+            Err(error) => error!(%error, "a look at the ledger failed: {error}"),
+        }
+    }
+
+    fn scanned(&mut self, runs: Vec<(OpenRun, bool)>) {
+        let Some(backlog) = &mut self.backlog else { return };
+        backlog.is_scanning = false;
+        match runs.last() {
+            Some((last, _)) => backlog.scanned_to = last.claim.id.max(backlog.scanned_to),
+            // All is seen. What came meanwhile may not have been there yet for this look.
+            None if backlog.left_meanwhile => {}
+            None => self.backlog = None,
+        }
+        for (run, is_head) in runs {
+            self.lanes.scanned(run, is_head);
+        }
+    }
+
+    fn until_due(&self) -> Duration {
+        /// A clock that is set forward must not leave runs waiting for long.
+        const LOOK_AT_THE_CLOCK_EVERY: Duration = Duration::from_secs(30);
+        let now = self.shared.clock.now();
+        self.waiting.next().map_or(LOOK_AT_THE_CLOCK_EVERY, |it| it.since(now)).min(LOOK_AT_THE_CLOCK_EVERY)
+    }
+
+    fn wake_due(&mut self) {
+        let now = self.shared.clock.now();
+        for lane in self.waiting.due(now) {
+            if !self.lanes.holds(lane) {
+                let follow = self.lanes.look_up(lane);
+                self.follow(follow);
+            }
+        }
+        if self.waiting.wants_reload(now) {
+            self.reload_waiting();
+        }
+    }
+
+    fn reload_waiting(&mut self) {
+        let limit = self.waiting.begin_reload();
+        self.look(move |reader| Look::Waiting(reader.waiting_runs(limit)));
+    }
+
+    /// Called only while no script runs: suspects run alone.
+    fn note_suspects(&self) {
+        if let Err(error) = self.shared.running.park(&self.suspects) {
+            error!(%error, "the file that names the running runs cannot be written: {error}");
+        }
+    }
+
+    /// A run that was in an engine at two unclean ends is what ended the process: it must not do so at every start.
+    async fn clear_suspects(&mut self) {
+        for (id, ends) in self.suspects.clone() {
+            let found = {
+                let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+                reader.open_run(id)
+            };
+            let Ok(Some(run)) = found else { continue };
+            if ends < SUSPECT_ENDS_MAX {
+                // It was at the head of its lane, or it would not have run.
+                let follow = self.lanes.look_up(run.lane);
+                self.follow(follow);
+                continue;
+            }
+            self.suspects.remove(&id);
+            error!(run.id = %id, handler = %run.handler, "run {id} is dead: the host ended twice while it ran");
+            let postpone = Postpone {
+                claim: run.claim,
+                state: State::Dead,
+                due_at: None,
+                why: "the host ended twice while this run was in the script engine".into(),
+                attempts: run.attempts,
+                attempt: None,
+            };
+            if let Err(error) = self.shared.ledger.postpone(postpone).await {
+                error!(%error, "run {id} could not be set dead: {error}");
+            }
+        }
+        self.note_suspects();
+    }
+}
