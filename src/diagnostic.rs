@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_suggestion_is_made_only_for_what_is_near() {
-        assert_eq!(did_you_mean("retires", ["retry", "events", "script"]), Some("retry"));
+        assert_eq!(did_you_mean("retyr", ["retry", "events", "script"]), Some("retry"));
         assert_eq!(did_you_mean("invoice.payed", ["invoice.paid", "invoice.voided"]), Some("invoice.paid"));
         assert_eq!(did_you_mean("zzz", ["retry", "events"]), None);
     }

@@ -168,3 +168,6 @@ impl Ledger {
 fn mixed_up() -> LedgerError {
     LedgerError::Refused("the ledger answered another question than was asked".into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The most bytes that handlers.toml may have.
 const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes that a script may have.
-pub const SCRIPT_SIZE_BYTES_MAX: u64 = 64 * 1024;
+const SCRIPT_SIZE_BYTES_MAX: u64 = 64 * 1024;
 /// The most scripts below the folder.
 const SCRIPTS_MAX: usize = 5_000;
 /// How deep folders below scripts/ may go.

@@ -1,7 +1,7 @@
 //! Sees that files changed: the system's watch, and a look from time to time as a net below it.
 
 use super::{Files, Location, Reloader};
-use notify::{RecursiveMode, Watcher};
+use notify::RecursiveMode;
 use notify_debouncer_full::{DebounceEventResult, NoCache, new_debouncer_opt};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

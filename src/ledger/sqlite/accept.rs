@@ -50,7 +50,8 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
     if let Some(known) = already_seen(&tables.connection, event, seq)? {
         // An account's endpoint and a Connect one may share a scope: the second delivery makes only what is lacking.
         let lacking = lacking_runs(&tables.connection, known, &event.endpoint, &it.runs)?;
-        make_runs(tables, known, &lacking, 0, Some(&it.event))?;
+        let first = if lacking.is_empty() { 1 } else { next_ordinal(&tables.connection, known)? };
+        make_runs(tables, RunId::of(known, first), &lacking, 0, Some(&it.event))?;
         return Ok(Receipt::new(known, true));
     }
     tables.next.event_seq += 1;
@@ -81,7 +82,7 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
             it.packed.dictionary,
             it.packed.bytes,
         ])?;
-    make_runs(tables, seq, &it.runs, 0, Some(&it.event))?;
+    make_runs(tables, RunId::of(seq, 1), &it.runs, 0, Some(&it.event))?;
     Ok(Receipt::new(seq, false))
 }
 
@@ -134,25 +135,17 @@ fn lacking_runs(
     Ok(planned.iter().filter(|it| !handlers.iter().any(|h| **h == *it.handler)).cloned().collect())
 }
 
-/// Makes runs of a stored event; those that can start are told to the worker once the batch is committed.
+/// Makes runs of a stored event, with ids from `first` on; those that can start are told to the worker once the batch is
+/// committed.
 pub(super) fn make_runs(
     tables: &mut Tables,
-    event_seq: i64,
+    first: RunId,
     planned: &[PlannedRun],
     replay: i64,
     event: Option<&Arc<Event>>,
 ) -> rusqlite::Result<Vec<RunId>> {
-    if planned.is_empty() {
-        return Ok(Vec::new());
-    }
-    let first = if event_seq + 1 == tables.next.event_seq && replay == 0 {
-        1
-    } else {
-        next_ordinal(&tables.connection, event_seq)?
-    };
     let mut made = Vec::with_capacity(planned.len());
-    for (ordinal, run) in (first..).zip(planned) {
-        let id = RunId::of(event_seq, ordinal);
+    for (id, run) in (first.0..).map(RunId).zip(planned) {
         let state = if run.held.is_some() { State::Held } else { State::Ready };
         tables
             .connection
@@ -176,7 +169,8 @@ pub(super) fn make_runs(
     Ok(made)
 }
 
-fn next_ordinal(connection: &Connection, event_seq: i64) -> rusqlite::Result<i64> {
+/// The place of an event's next run among its runs, from 1.
+pub(super) fn next_ordinal(connection: &Connection, event_seq: i64) -> rusqlite::Result<i64> {
     let range = RunId::range_of(event_seq);
     let highest: Option<i64> = connection
         .prepare_cached(

@@ -163,7 +163,7 @@ fn difference(before: Option<&str>, after: Option<&str>) -> (Option<String>, Opt
     };
     old.retain(|key, value| match new.get(key) {
         Some(it) if it == value => {
-            new.remove(key);
+            new.shift_remove(key);
             false
         }
         Some(_) | None => true,

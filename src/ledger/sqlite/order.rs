@@ -2,7 +2,7 @@
 
 use super::super::Ordered;
 use super::super::request::{Claim, OpenRun, Order, PlannedRun};
-use super::accept::make_runs;
+use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
@@ -113,7 +113,8 @@ fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<
                 "SELECT count(*) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
             )?
             .query_row(params![range.start(), range.end(), run.handler], |row| row.get(0))?;
-        made.append(&mut make_runs(tables, event_seq, std::slice::from_ref(run), earlier.max(1), None)?);
+        let first = RunId::of(event_seq, next_ordinal(&tables.connection, event_seq)?);
+        made.append(&mut make_runs(tables, first, std::slice::from_ref(run), earlier.max(1), None)?);
     }
     Ok(Ordered::Runs(made))
 }
