@@ -142,6 +142,14 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     let mut checked = check(&files);
     let mut report = Report { is_changed: true, ..Report::default() };
     report.problems.extend(checked.problems.iter().map(ToString::to_string));
+    if let (Some(new), Some(text)) = (&checked.config, &last_good.config) {
+        let old = Files { handlers: Ok(text.clone()), ..files.clone() };
+        let why = check(&old).config.and_then(|old| refuses_rename(&old, new));
+        if let Some(why) = why {
+            report.problems.push(why);
+            checked.config = None;
+        }
+    }
     if checked.config.is_none() {
         let text = last_good.config.as_deref().ok_or_else(|| report.problems.join("\n\n"))?;
         let old = Files { handlers: Ok(text.to_owned()), ..files };

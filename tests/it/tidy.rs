@@ -5,13 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first. A room may import from rooms on lower floors, and from itself.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 9] = [
     &["call", "clock", "diagnostic", "event", "record"],
     &["catalog", "config", "envelope", "router", "run"],
     &["ledger", "script", "services"],
     &["in_force"],
     &["ingress", "reload", "worker"],
-    &["app", "cli", "control", "telemetry", "main", "lib"],
+    &["control", "telemetry"],
+    &["app"],
+    &["cli"],
+    &["main", "lib"],
 ];
 
 /// Packages that only these rooms may name.
