@@ -2,9 +2,11 @@
 //! folders: `ingress` -> `ledger` -> `worker` -> `script` -> `services`. See ARCHITECTURE.md.
 
 pub mod call;
+pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod event;
 pub mod record;
+pub mod router;
 pub mod script;
