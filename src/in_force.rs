@@ -73,8 +73,8 @@ impl InForce {
         }
         self.router
             .route(endpoint, &parsed.envelope.kind)
-            .into_iter()
-            .map(|at| self.handlers[at].plan(parsed, scope))
+            .iter()
+            .map(|at| self.handlers[*at].plan(parsed, scope))
             .collect()
     }
 }
