@@ -54,7 +54,10 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            // Findings in files say of themselves that they are errors.
+            let text = format!("{error:#}");
+            let shown = if text.starts_with("error") { text } else { format!("error: {text}") };
+            anstream::eprintln!("{shown}");
             ExitCode::FAILURE
         }
     }

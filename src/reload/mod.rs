@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::envelope::Wanted;
 use crate::in_force::{Current, InForce};
 use crate::ledger::request::Order;
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Ledger, LedgerError};
 use crate::run::RunId;
 use crate::script::{Engine, Grants, Program, Sources};
@@ -379,7 +379,7 @@ impl Reloader {
 
     async fn relane(&self, now: &InForce, handler: &str) -> Result<(), LedgerError> {
         const RUNS_AT_ONCE: i64 = 500;
-        let unreadable = |it: rusqlite::Error| LedgerError::Refused(it.to_string());
+        let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
         let Some(loaded) = now.handler(handler) else { return Ok(()) };
         let mut after = RunId::default();
         loop {

@@ -13,7 +13,7 @@ mod wait;
 
 pub use event::{Event, SECRET, event, now_s, sign};
 pub use faults::{Faults, copy_folder};
-pub use host::{Host, HostSetup, NotStarted};
+pub use host::{Host, HostSetup, NotStarted, PATH};
 pub use http::{Answer, Client};
 pub use ledger::LedgerView;
 pub use service::{Asked, FakeService, Reaction};
