@@ -1,5 +1,9 @@
 //! Stripe's event types, the objects that they carry, and samples of our own writing.
 
+mod samples;
+
+pub use samples::{SampleSeed, sample};
+
 use crate::diagnostic::did_you_mean;
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -2,20 +2,18 @@
 
 use super::endpoint::Section;
 use super::names;
+use super::order;
 use super::pattern;
 use super::quantity::{DAY, HOUR, SECOND};
 use super::table::{Named, Table};
 use super::value::{Text, Value};
-use super::{Endpoint, Handler, OnDead, OrderBy, Pattern, RetryPolicy, Service};
+use super::{Endpoint, Handler, OnDead, Pattern, RetryPolicy, Service};
 use std::sync::Arc;
 use std::time::Duration;
-use toml::de::DeValue;
 
 const HANDLERS_MAX: usize = 1000;
 const COLLECTIONS_MAX: usize = 64;
 const SCRIPT_SIZE_BYTES_MAX: usize = 255;
-const ORDER_PATHS_MAX: usize = 8;
-const ORDER_PATH_SIZE_BYTES_MAX: usize = 200;
 const RETRY: &str = "retry = { attempts = 12, first = \"5s\", max = \"6h\" }";
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 
@@ -49,7 +47,7 @@ fn read_one(
     let records = table.texts("records", "[\"invoices\"]").unwrap_or_default();
     let services = referred(table.take("services"), "service", services).unwrap_or_default();
     let endpoints = referred(table.take("endpoints"), "endpoint", endpoints);
-    let order_by = order_by(table);
+    let order_by = order::read(table);
     let retry = table
         .table("retry", RETRY)
         .map(|it| it.read(retry))
@@ -162,100 +160,6 @@ fn referred(value: Option<Value<'_>>, what: &str, known: &[Arc<str>]) -> Option<
             .filter_map(|it| names::resolve(it, what, known))
             .collect(),
     )
-}
-
-fn order_by(table: &Table<'_>) -> OrderBy {
-    const EXAMPLE: &str = "[\"data.object.customer\", \"data.object.id\"]";
-    // What an event is about: of a snapshot event, and of a thin one.
-    let usual = || {
-        OrderBy::Paths(vec![
-            "data.object.id".to_owned(),
-            "related_object.id".to_owned(),
-        ])
-    };
-    let Some(value) = table.take("order_by") else {
-        return usual();
-    };
-    let items = match value.inner.get_ref() {
-        DeValue::String(_) => value.text(EXAMPLE).map(|it| vec![it]),
-        _ => value.texts(EXAMPLE),
-    };
-    let Some(items) = items else { return usual() };
-    if let [only] = items.as_slice()
-        && only.value == "none"
-    {
-        return OrderBy::None;
-    }
-    if value.is_empty_list() || ORDER_PATHS_MAX < items.len() {
-        let message = format!(
-            "`order_by` must name 1 to {ORDER_PATHS_MAX} paths, these are {}",
-            items.len()
-        );
-        value.findings.error(
-            value.at(),
-            message,
-            "write \"none\" if every run may go on its own",
-        );
-    }
-    OrderBy::Paths(
-        names::each_once(items)
-            .iter()
-            .filter_map(order_path)
-            .collect(),
-    )
-}
-
-/// A path that is in no event would silently give every run a lane of its own.
-fn order_path(it: &Text<'_>) -> Option<String> {
-    const FIELDS: [&str; 13] = [
-        "account",
-        "api_version",
-        "changes",
-        "context",
-        "created",
-        "data",
-        "id",
-        "livemode",
-        "object",
-        "reason",
-        "related_object",
-        "request",
-        "type",
-    ];
-    let path = it.value.as_str();
-    let is_plain = path.len() <= ORDER_PATH_SIZE_BYTES_MAX
-        && path.split('.').all(|part| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
-        });
-    if !is_plain {
-        let message = format!(
-            "`order_by` must be a path of names with dots between, this is `{}`",
-            it.shown()
-        );
-        it.error(
-            message,
-            "write \"data.object.customer\", or \"none\" if every run may go on its own",
-        );
-        return None;
-    }
-    let first = path.split('.').next().unwrap_or_default();
-    if FIELDS.contains(&first) && path != "object" && !path.starts_with("object.") {
-        return Some(path.to_owned());
-    }
-    let help = if let Some(rest) = path.strip_prefix("event.") {
-        format!("write \"{rest}\"")
-    } else if let Some(rest) = path.strip_prefix("object.") {
-        format!("write \"data.object.{rest}\"")
-    } else if let Some(near) = it.findings.near(first, FIELDS) {
-        format!("did you mean `{near}{}`?", &path[first.len()..])
-    } else {
-        format!("write \"data.object.{path}\" for a field of the object that the event is about")
-    };
-    it.error(format!("an event has no field `{first}` to order by"), help);
-    None
 }
 
 fn retry(table: &Table<'_>) -> RetryPolicy {

@@ -13,6 +13,7 @@ mod handler;
 mod limits;
 mod mask;
 mod names;
+mod order;
 mod parse;
 mod pattern;
 mod quantity;
