@@ -113,24 +113,15 @@ fn url_of(it: &Text<'_>, private_network: bool) -> Option<Url> {
             "leave that part out",
         );
     }
-    if url.scheme() == "http" && !private_network && !is_loopback(&url) {
+    if url.scheme() == "http" && !private_network {
         return refused(
             "http:// sends everything in the clear, secrets too",
-            "write \"https://…\", or `private_network = true` if the way there is a network of your own",
+            "write \"https://…\", or `private_network = true` if it is on this machine or in a network of your own",
         );
     }
     let base = url.path().trim_end_matches('/').to_owned();
     url.set_path(&base);
     Some(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(it)) => it == "localhost" || it.ends_with(".localhost"),
-        Some(Host::Ipv4(it)) => it.is_loopback(),
-        Some(Host::Ipv6(it)) => it.is_loopback(),
-        None => false,
-    }
 }
 
 fn headers(table: &Table<'_>) -> Vec<(String, Secret)> {
