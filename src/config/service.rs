@@ -9,7 +9,7 @@ use super::{Secret, Service};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-use url::{Host, ParseError, Url};
+use url::{ParseError, Url};
 
 const SERVICES_MAX: usize = 256;
 const HEADERS_MAX: usize = 32;

@@ -76,7 +76,7 @@ url = "http://example.com""#,
         ),
         "8:7",
         "http:// sends everything in the clear, secrets too",
-        r#"write "https://…", or `private_network = true` if the way there is a network of your own"#,
+        r#"write "https://…", or `private_network = true` if it is on this machine or in a network of your own"#,
     );
 }
 
