@@ -1,6 +1,21 @@
 //! The command line: one file a subcommand.
 
+mod check;
+mod completions;
+mod events;
+mod look;
+mod operate;
+mod out;
+mod records;
+mod reload;
+mod replay;
+mod runs;
 mod serve;
+mod sql;
+mod table;
+mod times;
+mod trigger;
+mod why;
 
 use crate::ledger::folder::Folder;
 use crate::reload::Location;
@@ -10,7 +25,12 @@ use std::process::ExitCode;
 
 /// Runs your scripts for Stripe's webhooks: verified, stored, then run once to effect.
 #[derive(Parser)]
-#[command(name = "hookyard", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "hookyard",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     places: Places,
@@ -22,10 +42,22 @@ struct Cli {
 #[derive(Args, Clone, Debug)]
 struct Places {
     /// The configuration; scripts lie in the folder `scripts` beside it
-    #[arg(long, global = true, env = "HOOKYARD_CONFIG", default_value = "handlers.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "HOOKYARD_CONFIG",
+        default_value = "handlers.toml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
     /// The data folder: the ledger and all else that the host keeps
-    #[arg(long, global = true, env = "HOOKYARD_DATA", default_value = "data", value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        env = "HOOKYARD_DATA",
+        default_value = "data",
+        value_name = "FOLDER"
+    )]
     data: PathBuf,
 }
 
@@ -33,6 +65,29 @@ struct Places {
 enum Command {
     /// Take events and run scripts, until stopped
     Serve,
+    /// Check handlers.toml and all scripts, as a reload would
+    Check(check::Check),
+    /// Post a signed sample event to an endpoint
+    Trigger(trigger::Trigger),
+    /// Look at events
+    #[command(subcommand)]
+    Events(events::Events),
+    /// Look at runs, retry or drop them
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    /// Run a stored event again, as a new run
+    Replay(replay::Replay),
+    /// Tell all that happened to an event, and why
+    Why(why::Why),
+    /// Look at records, and change them by hand
+    #[command(subcommand)]
+    Records(records::Records),
+    /// Have the running host look at handlers.toml and the scripts now
+    Reload,
+    /// Ask the ledger in SQL, read-only
+    Sql(sql::Sql),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
 }
 
 impl Places {
@@ -50,15 +105,45 @@ pub fn main() -> ExitCode {
     let Cli { places, command } = Cli::parse();
     let result = match command {
         Command::Serve => serve::run(&places),
+        Command::Check(it) => it.run(&places),
+        Command::Trigger(it) => it.run(&places),
+        Command::Events(it) => it.run(&places),
+        Command::Runs(it) => it.run(&places),
+        Command::Replay(it) => it.run(&places),
+        Command::Why(it) => it.run(&places),
+        Command::Records(it) => it.run(&places),
+        Command::Reload => reload::run(&places),
+        Command::Sql(it) => it.run(&places),
+        Command::Completions(it) => it.run(),
     };
     match result {
         Ok(code) => code,
+        Err(error) if error.is::<out::OutputClosed>() => ExitCode::SUCCESS,
         Err(error) => {
-            // Findings in files say of themselves that they are errors.
-            let text = format!("{error:#}");
-            let shown = if text.starts_with("error") { text } else { format!("error: {text}") };
-            anstream::eprintln!("{shown}");
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error, on standard error.
+fn complain(what: &str) {
+    // Findings in files say of themselves that they are errors.
+    let what = what.strip_prefix("error: ").unwrap_or(what);
+    anstream::eprintln!("{0}error:{0:#} {1}", table::RED, out::clean(what));
+}
+
+/// A remark that is no part of the output, on standard error.
+fn remark(what: &str) {
+    anstream::eprintln!("{0}{1}{0:#}", table::DIM, out::clean(what));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_lawful() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -3,7 +3,7 @@
 mod command;
 mod operator;
 
-pub use command::{Command, Reply};
+pub use command::{Command, RecordByHand, Reply};
 pub use operator::Operator;
 
 use crate::ledger::folder::Folder;

@@ -4,9 +4,11 @@ mod accept;
 mod checkpoint;
 mod commit;
 mod journal;
+pub mod list;
 mod migrate;
 mod order;
 pub mod read;
+pub mod sql;
 mod writer;
 
 use super::compress::Dictionary;

@@ -1,0 +1,105 @@
+//! `hookyard check`: everything that a reload would check, with an exit code for continuous integration.
+
+use super::Places;
+use super::out::{Out, clean};
+use super::table::{GREEN, RED, YELLOW};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::reload::{Checked, Files, check};
+use crate::services::Services;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// Fail on warnings too
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Print findings as JSON, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
+        let files = Files::read(&places.location());
+        let Checked {
+            config,
+            mut problems,
+            warnings,
+            ..
+        } = check(&files);
+        if let Some(Err(error)) = config.as_ref().map(|it| Services::new(&it.services)) {
+            problems.push(Diagnostic::of_file(&files.name, error.to_string()));
+        }
+        let mut out = Out::open();
+        for it in problems.iter().chain(&warnings) {
+            if self.json {
+                out.json(it)?;
+            } else {
+                out.line(drawn(it))?;
+                out.line("")?;
+            }
+        }
+        let is_good = problems.is_empty() && (warnings.is_empty() || !self.deny_warnings);
+        if !self.json {
+            let found = found(problems.len(), warnings.len());
+            match (&config, is_good) {
+                (Some(config), true) => out.line(format_args!(
+                    "{GREEN}good{GREEN:#}: {} with {} and {}{found}",
+                    files.name,
+                    counted(config.endpoints.len(), "endpoint"),
+                    counted(config.handlers.len(), "handler"),
+                ))?,
+                (Some(_) | None, _) => out.line(format_args!("{RED}not good{RED:#}{found}"))?,
+            }
+        }
+        out.finish()?;
+        Ok(if is_good {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// A finding, its first word in the colour of its weight.
+pub(super) fn drawn(it: &Diagnostic) -> String {
+    let style = match it.severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+    };
+    let text = clean(&it.to_string());
+    match text.split_once(':') {
+        Some((kind, rest)) => format!("{style}{kind}{style:#}:{rest}"),
+        None => text,
+    }
+}
+
+fn found(problems: usize, warnings: usize) -> String {
+    let counts: Vec<String> = [(problems, "mistake"), (warnings, "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| counted(count, what))
+        .collect();
+    if counts.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", counts.join(", "))
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_findings_reads_as_a_sentence() {
+        assert_eq!(found(0, 0), "");
+        assert_eq!(found(2, 1), ": 2 mistakes, 1 warning");
+        assert_eq!(counted(0, "handler"), "0 handlers");
+    }
+}

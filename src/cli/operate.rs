@@ -1,0 +1,207 @@
+//! Changing something: the running host does it, or, when none runs, this process in its place.
+
+use super::Places;
+use super::look::must_have_ledger;
+use crate::catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Limits, Retention, Server};
+use crate::control::{self, Command, Operator, Reply};
+use crate::in_force::{Current, InForce};
+use crate::ledger::desk::Desk;
+use crate::ledger::folder::FolderLock;
+use crate::ledger::sqlite::Threads;
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::{self, Ledger, Opened};
+use crate::reload::{self, Reloader};
+use crate::services::Services;
+use anyhow::{Context, anyhow, bail};
+use arc_swap::ArcSwap;
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Runtime;
+
+/// Carries out one command.
+pub(super) fn operate(places: &Places, command: &Command) -> anyhow::Result<Reply> {
+    Operations::new(places)?.carry_out(command)
+}
+
+/// Several commands, one after another, all by the same host or all by this process.
+pub(super) struct Operations {
+    places: Places,
+    runtime: Runtime,
+    by: By,
+}
+
+enum By {
+    /// Nobody was asked yet.
+    Nobody,
+    Host,
+    Us(Box<InPlace>),
+}
+
+impl Operations {
+    pub(super) fn new(places: &Places) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            places: places.clone(),
+            runtime,
+            by: By::Nobody,
+        })
+    }
+
+    /// What was asked for is durable when this returns.
+    pub(super) fn carry_out(&mut self, command: &Command) -> anyhow::Result<Reply> {
+        if !matches!(self.by, By::Us(_)) {
+            match self.ask_host(command)? {
+                Some(reply) => {
+                    self.by = By::Host;
+                    return Ok(reply);
+                }
+                None if matches!(self.by, By::Host) => {
+                    bail!("the host ended meanwhile; what was reported until now is done")
+                }
+                None => {
+                    needs_no_host(&self.places, command)?;
+                    let _entered = self.runtime.enter();
+                    self.by = By::Us(Box::new(InPlace::open(&self.places, command)?));
+                }
+            }
+        }
+        match &self.by {
+            By::Us(it) => Ok(self
+                .runtime
+                .block_on(it.operator.carry_out(command.clone()))),
+            By::Nobody | By::Host => bail!("nobody is there to carry out the command"),
+        }
+    }
+
+    fn ask_host(&self, command: &Command) -> anyhow::Result<Option<Reply>> {
+        let folder = self.places.folder();
+        self.runtime
+            .block_on(control::ask(&folder, command))
+            .with_context(|| {
+                format!(
+                    "the running host cannot be asked over {}",
+                    folder.control_socket().display()
+                )
+            })
+    }
+}
+
+/// Some commands are about a running host.
+fn needs_no_host(places: &Places, command: &Command) -> anyhow::Result<()> {
+    let is_about_host = match command {
+        Command::Reload | Command::Status => true,
+        Command::RetryRun { .. }
+        | Command::DropRun { .. }
+        | Command::Replay { .. }
+        | Command::SetRecords { .. } => false,
+    };
+    if is_about_host {
+        bail!(
+            "no host runs with the data folder `{}`; is it another one (--data)? A host reads the files when it starts, and `hookyard check` tells whether they are good",
+            places.data.display()
+        );
+    }
+    Ok(())
+}
+
+/// A ledger that this process has opened in the place of a host. Nothing runs in it.
+struct InPlace {
+    operator: Operator,
+    ledger: Ledger,
+    threads: Option<Threads>,
+    /// Last, so that it is given back last.
+    _lock: FolderLock,
+}
+
+impl InPlace {
+    fn open(places: &Places, command: &Command) -> anyhow::Result<Self> {
+        let folder = places.folder();
+        must_have_ledger(&folder)?;
+        let lock = folder.lock()?;
+        if folder.ended_uncleanly()
+            && let Some(pid) = folder.other_user()
+        {
+            bail!(
+                "the last host ended uncleanly and process {pid} still has the ledger open; end that process first"
+            );
+        }
+        let desk = Desk::new();
+        let Opened {
+            ledger, threads, ..
+        } = ledger::open(&folder, &catalog::all_samples(), desk.clone())?;
+        tokio::spawn(desk.attend());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let in_force = in_force(places, &Reader::open(&folder)?, command)?;
+        let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
+        let reloader = Reloader::new(
+            places.location(),
+            current.clone(),
+            ledger.clone(),
+            Reader::open(&folder)?,
+            clock.clone(),
+            Arc::default(),
+        );
+        let operator = Operator {
+            ledger: ledger.clone(),
+            reader: Mutex::new(Reader::open(&folder)?),
+            current,
+            clock,
+            reloader: Arc::new(reloader),
+            address: String::new(),
+        };
+        Ok(Self {
+            operator,
+            ledger,
+            threads: Some(threads),
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for InPlace {
+    /// All that was answered is on disk already; this puts it into the database itself, as a host does at its end.
+    fn drop(&mut self) {
+        self.ledger.close();
+        if let Some(it) = self.threads.take() {
+            it.join();
+        }
+    }
+}
+
+/// What would be in force if a host started now. Only a replay needs handlers: without a good handlers.toml all else
+/// can be done.
+fn in_force(places: &Places, reader: &Reader, command: &Command) -> anyhow::Result<InForce> {
+    match (reload::first(&places.location(), reader), command) {
+        (Ok(it), _) => Ok(it.in_force),
+        (Err(why), Command::Replay { .. }) => {
+            Err(anyhow!("a replay needs a good handlers.toml:\n{why}"))
+        }
+        (
+            Err(_),
+            Command::Reload
+            | Command::Status
+            | Command::RetryRun { .. }
+            | Command::DropRun { .. }
+            | Command::SetRecords { .. },
+        ) => nothing(),
+    }
+}
+
+fn nothing() -> anyhow::Result<InForce> {
+    let config = Config {
+        text: String::new(),
+        server: Server::default(),
+        limits: Limits::default(),
+        retention: Retention::default(),
+        endpoints: Vec::new(),
+        services: Vec::new(),
+        handlers: Vec::new(),
+        watched_files: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let services = Services::new(&config.services)?;
+    Ok(InForce::new(config, services, Vec::new()))
+}

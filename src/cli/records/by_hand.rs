@@ -1,0 +1,119 @@
+//! `hookyard records set` and `hookyard records remove`
+
+use crate::cli::Places;
+use crate::cli::operate::operate;
+use crate::cli::out::Out;
+use crate::control::{Command, RecordByHand, Reply};
+use crate::record::RECORD_SIZE_BYTES_MAX;
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use std::io::Read;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub(in crate::cli) struct Set {
+    collection: String,
+    id: String,
+    /// A JSON object, or `-` to read it from standard input
+    body: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Remove {
+    collection: String,
+    id: String,
+}
+
+impl Set {
+    pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
+        let text = if self.body == "-" {
+            from_input()?
+        } else {
+            self.body.clone()
+        };
+        let body =
+            object(&text).map_err(|why| anyhow::anyhow!("the body is no JSON object: {why}"))?;
+        by_hand(places, &self.collection, &self.id, Some(body))?;
+        let mut out = Out::open();
+        out.line(format_args!("{}/{} is written", self.collection, self.id))?;
+        out.finish()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Remove {
+    pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
+        by_hand(places, &self.collection, &self.id, None)?;
+        let mut out = Out::open();
+        out.line(format_args!("{}/{} is removed", self.collection, self.id))?;
+        out.finish()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn by_hand(
+    places: &Places,
+    collection: &str,
+    id: &str,
+    body: Option<String>,
+) -> anyhow::Result<()> {
+    let record = RecordByHand {
+        collection: collection.into(),
+        id: id.into(),
+        body,
+    };
+    done(operate(
+        places,
+        &Command::SetRecords {
+            records: vec![record],
+        },
+    )?)
+    .map(drop)
+}
+
+/// How many records were written.
+pub(super) fn done(reply: Reply) -> anyhow::Result<usize> {
+    match reply {
+        Reply::Done { affected } => Ok(affected),
+        Reply::Refused(why) => bail!("{why}"),
+        it @ (Reply::Runs(_) | Reply::Reloaded(_) | Reply::Status { .. }) => {
+            bail!("unexpected answer: {it:?}")
+        }
+    }
+}
+
+/// The text of a JSON object, on one line.
+pub(super) fn object(text: &str) -> Result<String, serde_json::Error> {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text)?;
+    // The text and not what was parsed: numbers stay as they were written.
+    Ok(text.trim().replace(['\n', '\r'], " "))
+}
+
+fn from_input() -> anyhow::Result<String> {
+    let mut text = String::new();
+    let size_bytes_max = RECORD_SIZE_BYTES_MAX as u64;
+    std::io::stdin()
+        .take(size_bytes_max + 1)
+        .read_to_string(&mut text)
+        .context("the record cannot be read from standard input")?;
+    ensure!(
+        text.len() <= RECORD_SIZE_BYTES_MAX,
+        "the record has more than {size_bytes_max} bytes, which is the limit"
+    );
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_an_object_and_stays_as_it_was_written() {
+        assert_eq!(
+            object("{\n  \"a\": 1.10\n}\n").unwrap(),
+            "{   \"a\": 1.10 }"
+        );
+        assert!(object("[1]").is_err());
+        assert!(object("{\"a\": 1} junk").is_err());
+    }
+}

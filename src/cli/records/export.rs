@@ -1,0 +1,101 @@
+//! `hookyard records export`
+
+use super::{Format, body_of, each_record};
+use crate::cli::out::Out;
+use crate::cli::{Places, look};
+use crate::ledger::sqlite::read::Reader;
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+/// JSON lines are what `records list --json` prints, and `records import` takes them. CSV has a column for every field
+/// that some record has; what is not text stands there as JSON.
+#[derive(Args)]
+pub(in crate::cli) struct Export {
+    collection: String,
+    #[arg(long, value_enum, default_value = "json")]
+    format: Format,
+}
+
+impl Export {
+    pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
+        let reader = look::open(places)?;
+        let mut out = Out::open();
+        match self.format {
+            Format::Json => each_record(&reader, &self.collection, usize::MAX, |it| out.json(&it))?,
+            Format::Csv => self.csv(&reader, &mut out)?,
+        }
+        out.finish()?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Goes through the records twice: the first line needs to know the fields of all.
+    fn csv(&self, reader: &Reader, out: &mut Out) -> anyhow::Result<()> {
+        let mut names = BTreeSet::new();
+        each_record(reader, &self.collection, usize::MAX, |it| {
+            names.extend(fields(body_of(&it))?.into_iter().map(|(name, _)| name));
+            Ok(())
+        })?;
+        // The record's own id stands in this column.
+        names.remove("id");
+        out.bytes(&line(
+            std::iter::once("id").chain(names.iter().map(String::as_str)),
+        )?)?;
+        each_record(reader, &self.collection, usize::MAX, |it| {
+            let fields = fields(body_of(&it))?;
+            ensure!(
+                fields
+                    .keys()
+                    .all(|name| name == "id" || names.contains(name)),
+                "record `{}` was given a field while the records were printed; begin again",
+                it.id
+            );
+            let cells = names
+                .iter()
+                .map(|name| fields.get(name).map(cell).unwrap_or_default());
+            out.bytes(&line(std::iter::once(it.id.clone()).chain(cells))?)
+        })
+    }
+}
+
+fn fields(body: &str) -> anyhow::Result<Map<String, Value>> {
+    serde_json::from_str(body).context("a record's body cannot be read")
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(it) => it.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn line<T: AsRef<[u8]>>(cells: impl IntoIterator<Item = T>) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells)?;
+    Ok(writer.into_inner()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_text_or_json() {
+        let text = |json: &str| cell(&serde_json::from_str(json).unwrap());
+        assert_eq!(text("\"a\""), "a");
+        assert_eq!(text("12"), "12");
+        assert_eq!(text("{\"a\":[true]}"), "{\"a\":[true]}");
+        assert_eq!(text("null"), "");
+    }
+
+    #[test]
+    fn cells_with_commas_and_quotes_are_quoted() {
+        assert_eq!(
+            line(["a,b", "c\"d", "e"]).unwrap(),
+            b"\"a,b\",\"c\"\"d\",e\n"
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! A run's story for people: what happened in which attempt. Pure.
+
+use super::RunStory;
+use crate::call;
+use crate::cli::out::{clean, first_line};
+use crate::cli::table::{BOLD, DIM, RED, YELLOW, state_style};
+use crate::cli::times::{moment, took, when};
+use crate::clock::UnixMillis;
+use crate::ledger::sqlite::list::{AttemptRow, CallRow, ChangeRow, RunRow};
+use crate::reload::short;
+use crate::script::{Failure, LogLevel, LogLine};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The most characters of one value of a record.
+const VALUE_SHOWN_CHARS_MAX: usize = 200;
+
+/// The lines that tell of a run.
+pub(super) fn lines(story: &RunStory, now: UnixMillis) -> Vec<String> {
+    let mut lines = head(&story.run, now);
+    for (at, attempt) in story.attempts.iter().enumerate() {
+        let from = attempt.started_at;
+        let until = story.attempts.get(at + 1).map(|it| it.started_at);
+        lines.extend(
+            of_attempt(attempt, now)
+                .into_iter()
+                .map(|it| format!("  {it}")),
+        );
+        for call in &story.journal {
+            lines.extend(
+                call_in_attempt(call, from, until)
+                    .into_iter()
+                    .map(|it| format!("    {it}")),
+            );
+        }
+    }
+    let first = story.attempts.first().map(|it| it.started_at);
+    let unreported: Vec<&CallRow> = story
+        .journal
+        .iter()
+        .filter(|it| first.is_none_or(|first| it.intended_at < first))
+        .collect();
+    if !unreported.is_empty() {
+        lines.push(format!(
+            "  {DIM}in attempts of which there is no report{DIM:#}"
+        ));
+        lines.extend(
+            unreported
+                .into_iter()
+                .flat_map(made)
+                .map(|it| format!("    {it}")),
+        );
+    }
+    if !story.record_changes.is_empty() {
+        lines.push("  record changes".into());
+    }
+    for it in &story.record_changes {
+        let from = if it.version == 1 {
+            "new".into()
+        } else {
+            format!("version {}", it.version - 1)
+        };
+        let place = format!("{}/{}", clean(&it.collection), clean(&it.record_id));
+        lines.push(format!(
+            "    {BOLD}{place}{BOLD:#}  {from} → version {}",
+            it.version
+        ));
+        lines.extend(changed(it).into_iter().map(|it| format!("      {it}")));
+    }
+    lines
+}
+
+fn head(run: &RunRow, now: UnixMillis) -> Vec<String> {
+    let state = state_style(&run.state);
+    let replay = if run.replay > 0 {
+        format!(", replay {}", run.replay)
+    } else {
+        String::new()
+    };
+    let moment = match (run.finished_at, run.due_at) {
+        (Some(at), _) => format!("  {}", when(at, now)),
+        (None, Some(at)) => format!("  until {}", when(at, now)),
+        (None, None) => String::new(),
+    };
+    let mut lines = vec![format!(
+        "{BOLD}run {}{BOLD:#}  handler `{}`{replay}  {state}{}{state:#}{moment}",
+        run.id, run.handler, run.state
+    )];
+    lines.extend(run.why.iter().flat_map(|it| indented("  ", it)));
+    lines
+}
+
+fn of_attempt(it: &AttemptRow, now: UnixMillis) -> Vec<String> {
+    let style = state_style(&it.outcome);
+    let took_all = took(Duration::from_millis(
+        u64::try_from(it.took_ms).unwrap_or(0),
+    ));
+    let in_engine = took(Duration::from_micros(
+        u64::try_from(it.engine_us).unwrap_or(0),
+    ));
+    let mut lines = vec![format!(
+        "attempt {}  {}  {style}{}{style:#}  {DIM}took {took_all}, {in_engine} of it in the script, version {}{DIM:#}",
+        it.number,
+        when(it.started_at, now),
+        it.outcome,
+        short(&it.version)
+    )];
+    lines.extend(
+        parsed::<Vec<LogLine>>(it.log.as_deref())
+            .unwrap_or_default()
+            .iter()
+            .map(logged),
+    );
+    if let Some(error) = &it.error {
+        match serde_json::from_str::<Failure>(error.get()) {
+            Ok(failure) => lines.extend(failed(&failure)),
+            Err(_) => lines.push(format!("  {RED}error{RED:#}: {}", clean(error.get()))),
+        }
+    }
+    lines
+}
+
+fn logged(it: &LogLine) -> String {
+    let place = if it.line == 0 {
+        String::new()
+    } else {
+        format!(" line {}", it.line)
+    };
+    let level = match it.level {
+        LogLevel::Info => format!("{DIM}log{place}:{DIM:#}"),
+        LogLevel::Warn => format!("{YELLOW}warning{YELLOW:#}{DIM}{place}:{DIM:#}"),
+    };
+    format!("  {level} {}", first_line(&it.text))
+}
+
+/// An error as the compilers of this world draw it.
+fn failed(it: &Failure) -> Vec<String> {
+    let mut lines = indented("    ", &it.message);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("  {RED}error{RED:#}: {}", first.trim_start());
+    }
+    if it.line > 0 {
+        lines.push(format!("   --> {}:{}:{}", it.script, it.line, it.column));
+        if !it.source_line.trim().is_empty() {
+            lines.push(format!(
+                "    {DIM}{} |{DIM:#} {}",
+                it.line,
+                clean(it.source_line.trim_end())
+            ));
+        }
+    }
+    if let Some(call) = &it.call {
+        lines.push(format!(
+            "    asked `{}`: {} {}; it answered {}",
+            call.service,
+            call.method.as_str(),
+            clean(&call.path),
+            call.status
+        ));
+        if !call.text.trim().is_empty() {
+            lines.extend(indented("    | ", &call.text));
+        }
+    }
+    lines.extend(
+        it.help
+            .iter()
+            .flat_map(|help| indented("    ", &format!("help: {help}"))),
+    );
+    lines
+}
+
+/// What an attempt, which lasted until the next one began, had to do with a call.
+fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) -> Vec<String> {
+    let is_in = |at: UnixMillis| from <= at && until.is_none_or(|until| at < until);
+    if is_in(call.intended_at) {
+        return made(call);
+    }
+    let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
+    match call.answered_at {
+        _ if call.intended_at >= from => Vec::new(),
+        Some(at) if is_in(at) => {
+            vec![format!(
+                "{name}  sent again with the same key, {} {}",
+                answered(call),
+                moment(at)
+            )]
+        }
+        Some(at) if at < from && call.state == "settled" => {
+            vec![format!(
+                "{name}  {DIM}answered from the journal, not sent again{DIM:#}"
+            )]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// A call, as it was first made.
+fn made(call: &CallRow) -> Vec<String> {
+    let end = match call.answered_at {
+        Some(at) => {
+            let waited =
+                Duration::from_millis(u64::try_from(at.0 - call.intended_at.0).unwrap_or(0));
+            format!("{} {} ({} later)", answered(call), moment(at), took(waited))
+        }
+        None => format!("{RED}no answer{RED:#}"),
+    };
+    vec![
+        format!(
+            "call {}  {} {}  {}",
+            call.number,
+            call.method,
+            clean(&call.url),
+            state_of(call)
+        ),
+        format!("  written down {}, {end}", moment(call.intended_at)),
+        format!(
+            "  {DIM}service `{}`, Idempotency-Key {}{DIM:#}",
+            call.service, call.idempotency_key
+        ),
+    ]
+}
+
+fn answered(call: &CallRow) -> String {
+    match parsed::<call::Answer>(call.answer.as_deref()) {
+        Some(it) => format!("answered {}", it.status),
+        None => "given up".into(),
+    }
+}
+
+fn state_of(call: &CallRow) -> String {
+    match call.state.as_str() {
+        "settled" => "settled".into(),
+        "intended" => format!("{YELLOW}intended{YELLOW:#}: whether it arrived is not known"),
+        "unsettled" => format!("{YELLOW}unsettled{YELLOW:#}: to be sent again with the same key"),
+        "refused" => format!("{RED}refused{RED:#}: the next attempt makes a new call"),
+        "unsent" => format!("{RED}unsent{RED:#}: it never left"),
+        other => other.to_owned(),
+    }
+}
+
+/// What a change did, a line a field: `status: "open" → "paid"`.
+pub(in crate::cli) fn changed(it: &ChangeRow) -> Vec<String> {
+    let fields = |text: &Option<Box<RawValue>>| parsed::<Map<String, Value>>(text.as_deref());
+    let (before, after) = (fields(&it.before), fields(&it.after));
+    if after.is_none() {
+        return vec![format!("{RED}removed{RED:#}")];
+    }
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let gone = before.keys().filter(|it| !after.contains_key(*it));
+    after
+        .keys()
+        .chain(gone)
+        .map(|name| match (before.get(name), after.get(name)) {
+            (Some(old), Some(new)) => format!("{}: {} → {}", clean(name), value(old), value(new)),
+            (None, Some(new)) => format!("{}: {}", clean(name), value(new)),
+            (Some(old), None) => format!("{}: {} → (gone)", clean(name), value(old)),
+            (None, None) => clean(name),
+        })
+        .collect()
+}
+
+fn value(it: &Value) -> String {
+    let text = clean(&it.to_string());
+    match text.char_indices().nth(VALUE_SHOWN_CHARS_MAX) {
+        Some((at, _)) => format!("{} …", &text[..at]),
+        None => text,
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(json?.get()).ok()
+}
+
+fn indented(by: &str, text: &str) -> Vec<String> {
+    clean(text.trim_end())
+        .lines()
+        .map(|it| format!("{by}{it}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
