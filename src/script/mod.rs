@@ -10,6 +10,31 @@ use crate::record::{Change, Read, Record};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod check;
+mod engine;
+mod equal;
+mod error;
+mod failure;
+mod frozen;
+mod host;
+mod imports;
+mod json;
+mod library;
+mod limits;
+mod parse;
+mod replay;
+mod slips;
+mod state;
+mod text;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::Engine;
+pub use frozen::{FrozenEvent, freeze};
+pub use library::{Program, Sources};
+
 /// What one attempt is about; the same for every replay of the attempt.
 #[derive(Clone, Debug)]
 pub struct Attempt {
@@ -42,8 +67,12 @@ pub trait World: Send {
     fn record(&mut self, collection: &str, id: &str) -> Result<Option<Record>, WorldError>;
 
     /// Records whose named top-level fields equal these values (JSON text), at most `limit`, by id.
-    fn find(&mut self, collection: &str, fields: &[(String, String)], limit: usize)
-    -> Result<Vec<Record>, WorldError>;
+    fn find(
+        &mut self,
+        collection: &str,
+        fields: &[(String, String)],
+        limit: usize,
+    ) -> Result<Vec<Record>, WorldError>;
 
     /// The answer to the next call, if it is known. Asked in the order of the script's calls.
     fn answer(&mut self, request: &call::Request) -> Result<Option<Arc<call::Answer>>, WorldError>;

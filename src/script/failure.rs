@@ -1,0 +1,264 @@
+//! An error of a run, in words: what, where, and what to write instead.
+
+use super::error::{HostError, Place};
+use super::library::Program;
+use super::state::RunState;
+use super::text::{friendly_type_name, value_text};
+use super::{Failure, json, limits};
+use crate::diagnostic::did_you_mean;
+use rhai::{EvalAltResult, Position};
+use std::collections::BTreeSet;
+
+/// What the engine raised.
+pub(super) fn failure_of(error: &EvalAltResult, program: &Program, run: &RunState) -> Failure {
+    let (inner, position, source) = innermost(error, program.script());
+    if let EvalAltResult::ErrorRuntime(value, _) = inner
+        && let Some(error) = value.read_lock::<HostError>()
+    {
+        return failure_at(error.clone(), place(position, source), program);
+    }
+    let mut it = said(inner);
+    if let EvalAltResult::ErrorPropertyNotFound(name, _) = inner {
+        it = missing_field(name, run);
+    }
+    failure_at(it, place(position, source), program)
+}
+
+/// An error with its place, or else the one given.
+pub(super) fn failure_at(error: HostError, place: Option<Place>, program: &Program) -> Failure {
+    let HostError {
+        message,
+        help,
+        call,
+        place: own,
+    } = error;
+    let mut message = message;
+    if let Some((end, _)) = message
+        .char_indices()
+        .nth(limits::FAILURE_MESSAGE_CHARS_MAX)
+    {
+        message.truncate(end);
+        message.push('…');
+    }
+    let it = Failure {
+        message,
+        script: program.script().to_owned(),
+        line: 0,
+        column: 0,
+        source_line: String::new(),
+        help,
+        call: call.map(|it| *it),
+    };
+    with_place(it, own.map(|it| *it).or(place), program)
+}
+
+/// Where the engine was when it stopped.
+pub(super) fn place_of(error: &EvalAltResult, program: &Program) -> Option<Place> {
+    let (_, position, source) = innermost(error, program.script());
+    place(position, source)
+}
+
+pub(super) fn with_place(mut it: Failure, place: Option<Place>, program: &Program) -> Failure {
+    if let Some(place) = place {
+        it.line = place.line;
+        it.column = place.column;
+        if !place.script.is_empty() {
+            it.script = place.script;
+        }
+    }
+    if let Some(text) = program.sources().get(&it.script) {
+        it.source_line = text
+            .lines()
+            .nth(it.line.wrapping_sub(1))
+            .unwrap_or_default()
+            .to_owned();
+    }
+    it
+}
+
+fn place(position: Position, source: &str) -> Option<Place> {
+    Some(Place {
+        script: source.to_owned(),
+        line: position.line()?,
+        column: position.position().unwrap_or(1).max(1),
+    })
+}
+
+/// Rhai wraps an error once a call; the place that helps is the innermost that is known.
+fn innermost<'a>(
+    error: &'a EvalAltResult,
+    script: &'a str,
+) -> (&'a EvalAltResult, Position, &'a str) {
+    let mut source = script;
+    let mut position = error.position();
+    let mut it = error;
+    loop {
+        let inner = match it {
+            EvalAltResult::ErrorInFunctionCall(_, from, inner, _) => {
+                if !inner.position().is_none() && !from.is_empty() {
+                    source = from;
+                }
+                inner
+            }
+            EvalAltResult::ErrorInModule(_, inner, _) => inner,
+            _ => return (it, position, source),
+        };
+        if !inner.position().is_none() {
+            position = inner.position();
+        }
+        it = inner;
+    }
+}
+
+fn missing_field(name: &str, run: &RunState) -> HostError {
+    let mut seen = BTreeSet::new();
+    run.answers
+        .iter()
+        .for_each(|it| json::field_names(&it.text, &mut seen));
+    run.view
+        .bodies()
+        .for_each(|it| json::field_names(it, &mut seen));
+    let near = did_you_mean(name, seen.iter().map(String::as_str));
+    let ask = format!(
+        "if it may be missing, ask for it: `map.get(\"{name}\") ?? \"…\"`, or `\"{name}\" in map`"
+    );
+    HostError::new(format!("there is no field `{name}` in this map")).help(
+        near.map_or(ask.clone(), |near| {
+            format!("did you mean `{near}`? Or, {ask}")
+        }),
+    )
+}
+
+fn said(error: &EvalAltResult) -> HostError {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
+            HostError::new("the script gave up (`throw`)")
+        }
+        EvalAltResult::ErrorRuntime(value, _) => HostError::new(value_text(value)),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => function_not_found(signature),
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            HostError::new(format!("there is no variable `{name}`"))
+        }
+        EvalAltResult::ErrorModuleNotFound(path, _) => {
+            HostError::new(format!("there is no file for `{path}`"))
+        }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) if name == "event" => read_only(),
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => {
+            HostError::new(format!("`{name}` cannot be changed: it is a `const`"))
+        }
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            HostError::new(format!("`{name}` would change what cannot be changed"))
+                .help("change a copy: `let mine = copy(it);`")
+        }
+        EvalAltResult::ErrorDotExpr(text, _) | EvalAltResult::ErrorIndexingType(text, _) => {
+            no_such_property(text)
+        }
+        EvalAltResult::ErrorMismatchDataType(wanted, got, _)
+        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => HostError::new(format!(
+            "here belongs a {}, and this is {}",
+            friendly_type_name(wanted),
+            friendly_type_name(got)
+        )),
+        EvalAltResult::ErrorArrayBounds(length, index, _) => HostError::new(format!(
+            "there is no item {index}: the list has {length}, counted from 0"
+        )),
+        EvalAltResult::ErrorStringBounds(length, index, _) => HostError::new(format!(
+            "there is no character {index}: the text has {length}, counted from 0"
+        )),
+        EvalAltResult::ErrorFor(_) => HostError::new(
+            "`for` goes through lists, ranges and the characters of text, and this is none of them",
+        )
+        .help("to go through the fields of a map write `for name in map.keys() { … }`"),
+        EvalAltResult::ErrorUnboundThis(_) => HostError::new("there is no `this` here"),
+        EvalAltResult::ErrorArithmetic(text, _) => HostError::new(super::parse::lower_first(text)),
+        EvalAltResult::ErrorStackOverflow(_) => HostError::new(format!(
+            "functions call each other more than {} deep",
+            limits::CALL_DEPTH_MAX
+        ))
+        .help("does a function call itself without an end?"),
+        EvalAltResult::ErrorDataTooLarge(what, _) => HostError::new(format!(
+            "this becomes too large ({}): text has at most {} bytes, lists {} items, maps {} fields, all inside counted",
+            super::parse::lower_first(what),
+            limits::STRING_SIZE_BYTES_MAX,
+            limits::ARRAY_LENGTH_MAX,
+            limits::MAP_LENGTH_MAX
+        )),
+        EvalAltResult::ErrorTooManyVariables(_) => HostError::new(format!(
+            "a script has at most {} variables",
+            limits::VARIABLES_MAX
+        )),
+        // Rhai's list grows; what is left is rare, and its own words tell it.
+        other => {
+            let mut text = other.to_string();
+            if let Some(end) = text.rfind(" (line ") {
+                text.truncate(end);
+            }
+            HostError::new(super::parse::lower_first(&text))
+        }
+    }
+}
+
+fn read_only() -> HostError {
+    HostError::new("`event` cannot be changed")
+        .help("change a copy: `let mine = copy(event.data.object); mine.status = \"…\";`")
+}
+
+fn no_such_property(text: &str) -> HostError {
+    if text.contains("event object") || text.contains("event list") {
+        return read_only();
+    }
+    // Rhai writes: Unknown property 'x' - a getter is not registered for type 'y'
+    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [property, kind] => {
+            let it = HostError::new(format!(
+                "a {} has no `{property}`",
+                friendly_type_name(kind)
+            ));
+            if *kind == "()" {
+                return it
+                    .help("what stands before the dot is missing: ask first, `if x != () { … }`");
+            }
+            it
+        }
+        _ => HostError::new(super::parse::lower_first(text)),
+    }
+}
+
+/// Rhai writes: name (type, type)
+fn function_not_found(signature: &str) -> HostError {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
+    let types: Vec<&str> = types
+        .strip_suffix(')')
+        .unwrap_or(types)
+        .split(", ")
+        .filter(|it| !it.is_empty())
+        .map(friendly_type_name)
+        .collect();
+    if !name.starts_with(|it: char| it.is_alphanumeric() || it == '_') {
+        let [a, b] = types.as_slice() else {
+            return HostError::new(format!(
+                "`{name}` cannot do that with {}",
+                types.join(" and ")
+            ));
+        };
+        let it = HostError::new(format!("`{name}` cannot do that with {a} and {b}"));
+        let has_nothing = types.iter().any(|it| it.starts_with("nothing"));
+        let has_text = types.contains(&"text");
+        return if has_nothing {
+            it.help("one of them is missing: give a default, `x ?? 0`")
+        } else if has_text {
+            it.help("make a number of the text by `parse_int(text)`, or text of the number by `` `${number}` ``")
+        } else {
+            it
+        };
+    }
+    match types.as_slice() {
+        [] => HostError::new(format!("there is no function `{name}`")),
+        [one] => HostError::new(format!("there is no function `{name}` for {one}")),
+        [first, rest @ ..] => HostError::new(format!(
+            "there is no function `{name}` for {first} with {}",
+            rest.join(", ")
+        )),
+    }
+}

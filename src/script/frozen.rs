@@ -1,0 +1,180 @@
+//! The event as a script sees it: a value that nothing can change, built once an attempt and shared by its replays.
+//!
+//! Rhai's constants and shared values can be changed from inside a script, so the event is a type of our own that has
+//! an indexer to read and none to write. A field that is not there is an error with its whole path.
+
+use super::error::{HostError, ScriptResult};
+use super::json;
+use crate::diagnostic::did_you_mean;
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use std::sync::Arc;
+
+/// What a script calls `event`.
+#[derive(Debug)]
+pub struct FrozenEvent {
+    root: Dynamic,
+}
+
+/// Reads a payload; reused over all replays of an attempt.
+pub fn freeze(body: &[u8]) -> Result<Arc<FrozenEvent>, String> {
+    let root =
+        json::freeze(body, "event").map_err(|error| format!("the event is not JSON: {error}"))?;
+    if !root.is::<FrozenObject>() {
+        return Err("the event is JSON, but not an object".to_owned());
+    }
+    Ok(Arc::new(FrozenEvent { root }))
+}
+
+impl FrozenEvent {
+    pub(super) fn root(&self) -> Dynamic {
+        self.root.clone()
+    }
+}
+
+/// An object inside the event.
+#[derive(Clone, Debug)]
+pub(super) struct FrozenObject(Arc<Content<Map>>);
+
+/// A list inside the event.
+#[derive(Clone, Debug)]
+pub(super) struct FrozenList(Arc<Content<Array>>);
+
+#[derive(Debug)]
+struct Content<T> {
+    /// As the script would write it: `event.data.object`.
+    path: Box<str>,
+    values: T,
+}
+
+impl FrozenObject {
+    pub(super) fn new(path: &str, values: Map) -> Self {
+        Self(Arc::new(Content {
+            path: path.into(),
+            values,
+        }))
+    }
+
+    pub(super) fn fields(&self) -> &Map {
+        &self.0.values
+    }
+
+    fn field(&self, name: &str, context: &NativeCallContext) -> ScriptResult<Dynamic> {
+        if let Some(it) = self.fields().get(name) {
+            return Ok(it.clone());
+        }
+        let path = &self.0.path;
+        let help = match did_you_mean(name, self.fields().keys().map(|it| it.as_str())) {
+            Some(near) => format!("did you mean `{path}.{near}`?"),
+            None => format!(
+                "if it may be missing, ask for it: `{path}.get(\"{name}\") ?? \"…\"`, or `\"{name}\" in {path}`"
+            ),
+        };
+        Err(
+            HostError::new(format!("there is no `{path}.{name}` in this event"))
+                .help(help)
+                .at(context),
+        )
+    }
+}
+
+impl FrozenList {
+    pub(super) fn new(path: &str, values: Array) -> Self {
+        Self(Arc::new(Content {
+            path: path.into(),
+            values,
+        }))
+    }
+
+    pub(super) fn items(&self) -> &Array {
+        &self.0.values
+    }
+
+    fn item(&self, index: i64, context: &NativeCallContext) -> ScriptResult<Dynamic> {
+        let length = self.items().len();
+        let at = if index < 0 {
+            usize::try_from(index.unsigned_abs())
+                .ok()
+                .and_then(|back| length.checked_sub(back))
+        } else {
+            usize::try_from(index).ok()
+        };
+        at.and_then(|at| self.items().get(at)).cloned().ok_or_else(|| {
+            let path = &self.0.path;
+            HostError::new(format!("there is no `{path}[{index}]`: the list has {length} items, counted from 0"))
+                .help(format!("ask first: `if {path}.len() > {index} {{ … }}`, or go through all: `for it in {path} {{ … }}`"))
+                .at(context)
+        })
+    }
+}
+
+impl IntoIterator for FrozenList {
+    type Item = Dynamic;
+    type IntoIter = std::vec::IntoIter<Dynamic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items().clone().into_iter()
+    }
+}
+
+/// The same value, which the script may change.
+pub(super) fn thaw(value: &Dynamic) -> Dynamic {
+    if let Some(it) = value.read_lock::<FrozenObject>() {
+        return Dynamic::from_map(
+            it.fields()
+                .iter()
+                .map(|(name, it)| (name.clone(), thaw(it)))
+                .collect(),
+        );
+    }
+    if let Some(it) = value.read_lock::<FrozenList>() {
+        return Dynamic::from_array(it.items().iter().map(thaw).collect());
+    }
+    value.clone()
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<FrozenObject>("event object")
+        .register_indexer_get(
+            |context: NativeCallContext, it: &mut FrozenObject, name: ImmutableString| {
+                it.field(&name, &context)
+            },
+        )
+        .register_fn("get", |it: &mut FrozenObject, name: &str| {
+            it.fields().get(name).cloned().unwrap_or(Dynamic::UNIT)
+        })
+        .register_fn("contains", |it: &mut FrozenObject, name: &str| {
+            it.fields().contains_key(name)
+        })
+        .register_fn("len", |it: &mut FrozenObject| it.fields().len() as i64)
+        .register_fn("is_empty", |it: &mut FrozenObject| it.fields().is_empty())
+        .register_fn("keys", |it: &mut FrozenObject| -> Array {
+            it.fields()
+                .keys()
+                .map(|name| name.as_str().into())
+                .collect()
+        })
+        .register_fn("values", |it: &mut FrozenObject| -> Array {
+            it.fields().values().cloned().collect()
+        })
+        .register_fn("copy", |it: &mut FrozenObject| {
+            thaw(&Dynamic::from(it.clone()))
+        });
+    engine
+        .register_type_with_name::<FrozenList>("event list")
+        .register_indexer_get(|context: NativeCallContext, it: &mut FrozenList, index: i64| it.item(index, &context))
+        .register_indexer_get(
+            |context: NativeCallContext, it: &mut FrozenList, name: ImmutableString| -> ScriptResult<Dynamic> {
+                let path = &it.0.path;
+                Err(HostError::new(format!("`{path}` is a list, so it has no `{name}`"))
+                    .help(format!("say which item, `{path}[0].{name}`, or go through all: `for it in {path} {{ it.{name} }}`"))
+                    .at(&context))
+            },
+        )
+        .register_fn("get", |it: &mut FrozenList, index: i64| {
+            usize::try_from(index).ok().and_then(|at| it.items().get(at).cloned()).unwrap_or(Dynamic::UNIT)
+        })
+        .register_fn("copy", |it: &mut FrozenList| thaw(&Dynamic::from(it.clone())))
+        .register_iterator::<FrozenList>();
+    engine.register_fn("copy", |it: Dynamic| thaw(&it));
+}

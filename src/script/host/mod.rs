@@ -1,0 +1,56 @@
+//! What a script can do, one family a file; the list is the surface.
+
+pub(super) mod answer;
+mod arrays;
+mod control;
+mod encode;
+mod json;
+mod log;
+mod maps;
+pub(super) mod money;
+
+mod records;
+mod services;
+mod strings;
+mod time;
+
+pub(super) use log::Log;
+
+use super::error::HostError;
+use crate::diagnostic::did_you_mean;
+
+pub(super) fn register(engine: &mut rhai::Engine) {
+    records::register(engine);
+    services::register(engine);
+    answer::register(engine);
+    control::register(engine);
+    log::register(engine);
+    money::register(engine);
+    time::register(engine);
+    strings::register(engine);
+    json::register(engine);
+    arrays::register(engine);
+    maps::register(engine);
+    super::frozen::register(engine);
+    super::error::register(engine);
+}
+
+/// The refusal of what a handler was not given; `list` is the key in handlers.toml.
+pub(super) fn not_granted<'a>(
+    list: &str,
+    name: &str,
+    given: impl Iterator<Item = &'a str>,
+) -> HostError {
+    let what = if list == "records" {
+        "the records"
+    } else {
+        "the service"
+    };
+    let add = format!("add \"{name}\" to `{list} = […]` of this handler in handlers.toml");
+    HostError::new(format!("this handler was not given {what} `{name}`")).help(
+        match did_you_mean(name, given) {
+            Some(near) => format!("did you mean `{near}`? Else {add}"),
+            None => add,
+        },
+    )
+}

@@ -1,0 +1,317 @@
+//! `records("invoices")`: the records of a collection that the handler was given.
+
+use super::super::error::{HostError, ScriptResult};
+use super::super::frozen::thaw;
+use super::super::state::{RunState, Stop, with_run};
+use super::super::text::type_name;
+use super::super::{equal, json, limits};
+use super::not_granted;
+use crate::clock::UnixMillis;
+use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+
+/// One collection, by name; holds nothing.
+#[derive(Clone, Debug)]
+struct Collection(ImmutableString);
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Collection>("records")
+        .register_fn("records", open)
+        .register_fn("get", get)
+        .register_fn("set", set)
+        .register_fn("update", update)
+        .register_fn("update_if_newer", update_if_newer)
+        .register_fn("add", add)
+        .register_fn("remove", remove)
+        .register_fn("find", find)
+        .register_fn(
+            "find",
+            |context: NativeCallContext, it: &mut Collection, fields: Dynamic| {
+                find(context, it, fields, FIND_LIMIT_DEFAULT)
+            },
+        );
+}
+
+const FIND_LIMIT_DEFAULT: i64 = 100;
+
+fn open(context: NativeCallContext, name: ImmutableString) -> ScriptResult<Collection> {
+    with_run(&context, |run| {
+        let granted = &run.attempt.grants.collections;
+        if granted.iter().any(|it| **it == *name) {
+            return Ok(Collection(name));
+        }
+        Err(not_granted("records", &name, granted.iter().map(|it| &**it)).into())
+    })
+}
+
+fn get(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> ScriptResult<Dynamic> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        match read(run, &key)? {
+            Some(map) => Ok(shown(map, &key.id)),
+            None => Ok(Dynamic::UNIT),
+        }
+    })
+}
+
+fn set(
+    context: NativeCallContext,
+    it: &mut Collection,
+    id: Dynamic,
+    fields: Dynamic,
+) -> ScriptResult<Dynamic> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
+        let map = map_of(&fields, "set")?;
+        write(run, &key, map, newest)
+    })
+}
+
+fn update(
+    context: NativeCallContext,
+    it: &mut Collection,
+    id: Dynamic,
+    fields: Dynamic,
+) -> ScriptResult<Dynamic> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
+        let mut map = read(run, &key)?.unwrap_or_default();
+        map.extend(map_of(&fields, "update")?);
+        write(run, &key, map, newest)
+    })
+}
+
+/// Does nothing if a later event was applied; ties apply.
+fn update_if_newer(
+    context: NativeCallContext,
+    it: &mut Collection,
+    id: Dynamic,
+    created: Dynamic,
+    fields: Dynamic,
+) -> ScriptResult<bool> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        let at = created
+            .as_int()
+            .ok()
+            .and_then(|it| it.checked_mul(1000))
+            .map(UnixMillis)
+            .ok_or_else(|| {
+                HostError::new(format!(
+                    "`update_if_newer` needs the time of the event as its second value, not {}",
+                    type_name(&created)
+                ))
+                .help("write `update_if_newer(id, event.created, #{ … })`")
+            })?;
+        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
+        if newest.is_some_and(|newest| at < newest) {
+            return Ok(false);
+        }
+        let mut map = read(run, &key)?.unwrap_or_default();
+        map.extend(map_of(&fields, "update_if_newer")?);
+        let _ = write(run, &key, map, Some(at))?;
+        Ok(true)
+    })
+}
+
+/// Adds to a number, which starts at 0; returns the sum.
+fn add(
+    context: NativeCallContext,
+    it: &mut Collection,
+    id: Dynamic,
+    field: ImmutableString,
+    number: Dynamic,
+) -> ScriptResult<Dynamic> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
+        let mut map = read(run, &key)?.unwrap_or_default();
+        let before = map
+            .get(field.as_str())
+            .filter(|it| !it.is_unit())
+            .cloned()
+            .unwrap_or(Dynamic::from(0_i64));
+        let sum = sum(&before, &number).ok_or_else(|| {
+            HostError::new(format!(
+                "`add` cannot add {} to `{field}`, which is {}",
+                type_name(&number),
+                type_name(&before)
+            ))
+            .help(
+                "both have to be whole numbers (or numbers with decimals), and the sum has to fit",
+            )
+        })?;
+        map.insert(field.as_str().into(), sum.clone());
+        let _ = write(run, &key, map, newest)?;
+        Ok(sum)
+    })
+}
+
+fn sum(a: &Dynamic, b: &Dynamic) -> Option<Dynamic> {
+    if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
+        return a.checked_add(b).map(Dynamic::from);
+    }
+    let float = |it: &Dynamic| {
+        it.as_float()
+            .ok()
+            .or_else(|| it.as_int().ok().map(|it| it as f64))
+    };
+    Some(Dynamic::from(float(a)? + float(b)?))
+}
+
+/// Whether there was one.
+fn remove(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> ScriptResult<bool> {
+    with_run(&context, |run| {
+        let key = key(it, &id)?;
+        let seen = run.view.record(&mut *run.world, &key)?;
+        let existed = seen.body.is_some();
+        change(run, &key, None, seen.newest_event_at)?;
+        Ok(existed)
+    })
+}
+
+fn find(
+    context: NativeCallContext,
+    it: &mut Collection,
+    fields: Dynamic,
+    limit: i64,
+) -> ScriptResult<Array> {
+    let limit_max = limits::FIND_LIMIT_MAX as i64;
+    let mut wanted = Map::new();
+    let found = with_run(&context, |run| {
+        wanted = map_of(&fields, "find")?;
+        if !(1..=limit_max).contains(&limit) {
+            return Err(HostError::new(format!(
+                "`find` gives 1 to {limit_max} records, not {limit}"
+            ))
+            .into());
+        }
+        if wanted.contains_key("id") {
+            return Err(HostError::new(
+                "`find` looks at the fields of records, and the id is none of them",
+            )
+            .help("to have the record with an id write `get(id)`")
+            .into());
+        }
+        let mut texts = Vec::new();
+        for (name, value) in &wanted {
+            let text = json::text(value)
+                .map_err(|problem| HostError::new(format!("`find` by `{name}`: {problem}")))?;
+            texts.push((name.to_string(), text));
+        }
+        let is_match = |body: &str| fields_match(&context, body, &wanted);
+        run.view
+            .find(&mut *run.world, &it.0, &texts, limit as usize, is_match)
+    })?;
+    found
+        .into_iter()
+        .map(|(id, body)| Ok(shown(parse(&body).map_err(|it| it.at(&context))?, &id)))
+        .collect()
+}
+
+fn fields_match(context: &NativeCallContext, body: &str, wanted: &Map) -> bool {
+    let Ok(map) = parse(body) else { return false };
+    wanted.iter().all(|(name, value)| {
+        map.get(name)
+            .is_some_and(|it| equal::equal(context, it, value).unwrap_or(false))
+    })
+}
+
+fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, HostError> {
+    let Ok(text) = id.as_immutable_string_ref() else {
+        return Err(HostError::new(format!("the id of a record has to be text, and this is {}", type_name(id)))
+            .help("use an id of the event such as `event.data.object.id`, or make text of it: `id.to_string()`"));
+    };
+    if text.is_empty() || RECORD_NAME_BYTES_MAX < text.len() {
+        return Err(HostError::new(format!(
+            "the id of a record has 1 to {RECORD_NAME_BYTES_MAX} bytes, and this has {}",
+            text.len()
+        )));
+    }
+    Ok(RecordKey {
+        collection: collection.0.to_string(),
+        id: text.to_string(),
+    })
+}
+
+fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
+    thaw(fields).try_cast::<Map>().ok_or_else(|| {
+        HostError::new(format!(
+            "`{function}` needs a map of fields, and this is {}",
+            type_name(fields)
+        ))
+        .help(format!("write `{function}(…, #{{ status: \"paid\" }})`"))
+    })
+}
+
+fn parse(body: &str) -> Result<Map, HostError> {
+    json::parse(body)
+        .ok()
+        .and_then(|it| it.try_cast::<Map>())
+        .ok_or_else(|| HostError::new("this record is not a JSON object"))
+}
+
+fn read(run: &mut RunState, key: &RecordKey) -> Result<Option<Map>, Stop> {
+    let seen = run.view.record(&mut *run.world, key)?;
+    Ok(seen.body.map(|body| parse(&body)).transpose()?)
+}
+
+/// A record that is read has its `id`, unless it has a field of that name.
+fn shown(mut map: Map, id: &str) -> Dynamic {
+    map.entry("id".into()).or_insert_with(|| id.into());
+    Dynamic::from_map(map)
+}
+
+fn write(
+    run: &mut RunState,
+    key: &RecordKey,
+    mut map: Map,
+    newest: Option<UnixMillis>,
+) -> Result<Dynamic, Stop> {
+    // The id that a read put there is not one of its fields.
+    if map.get("id").is_some_and(|it| {
+        it.as_immutable_string_ref()
+            .is_ok_and(|it| it.as_str() == key.id)
+    }) {
+        map.remove("id");
+    }
+    let body = json::map_text(&map).map_err(|problem| {
+        HostError::new(format!(
+            "this cannot be kept in `{}`: {problem}",
+            key.collection
+        ))
+    })?;
+    if RECORD_SIZE_BYTES_MAX < body.len() {
+        return Err(HostError::new(format!(
+            "this record of `{}` has {} bytes, and {RECORD_SIZE_BYTES_MAX} is the most",
+            key.collection,
+            body.len()
+        ))
+        .help("keep only the fields that you need")
+        .into());
+    }
+    let shown = shown(parse(&body)?, &key.id);
+    change(run, key, Some(body), newest)?;
+    Ok(shown)
+}
+
+fn change(
+    run: &mut RunState,
+    key: &RecordKey,
+    body: Option<String>,
+    newest: Option<UnixMillis>,
+) -> Result<(), Stop> {
+    run.view
+        .change(key, body, newest, run.limits.changes_max)
+        .map_err(|changes_max| {
+            Stop::limit(
+                HostError::new(format!(
+                    "one event may change at most {changes_max} records"
+                ))
+                .help("a higher `changes` in [limits] of handlers.toml allows more"),
+            )
+        })
+}

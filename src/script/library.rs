@@ -1,0 +1,273 @@
+//! Compiles a script with everything that it imports into one immutable program.
+
+use super::engine::Engine;
+use super::imports::{Import, imports_of};
+use super::{Grants, check, limits, parse};
+use crate::diagnostic::{Diagnostic, Severity};
+use rhai::{AST, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Source files by their path relative to the folder of handlers.toml: `scripts/invoice_paid.rhai`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources(pub BTreeMap<String, String>);
+
+/// A script and all that it imports, checked and compiled. Cheap to clone; shared by all threads.
+#[derive(Clone)]
+pub struct Program(Arc<Compiled>);
+
+struct Compiled {
+    engine: Arc<Engine>,
+    script: String,
+    version: String,
+    sources: BTreeMap<String, String>,
+    warnings: Vec<Diagnostic>,
+    ast: AST,
+    modules: Modules,
+}
+
+impl Program {
+    /// Hex of the SHA-256 over the script and all that it imports, paths and texts.
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    pub fn script(&self) -> &str {
+        &self.0.script
+    }
+
+    /// The script itself and all that it imports.
+    pub fn sources(&self) -> &BTreeMap<String, String> {
+        &self.0.sources
+    }
+
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.0.warnings
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(super) fn ast(&self) -> &AST {
+        &self.0.ast
+    }
+
+    pub(super) fn modules(&self) -> &Modules {
+        &self.0.modules
+    }
+}
+
+/// One file, parsed.
+pub(super) struct Unit {
+    pub(super) path: String,
+    pub(super) text: String,
+    pub(super) ast: AST,
+    pub(super) imports: Vec<Import>,
+}
+
+impl Engine {
+    /// `Err` has at least one error; warnings alone are on the program.
+    pub fn compile(
+        self: &Arc<Self>,
+        script: &str,
+        sources: &Sources,
+        grants: &Grants,
+    ) -> Result<Program, Vec<Diagnostic>> {
+        let mut reader = Reader {
+            engine: self,
+            sources,
+            units: Vec::new(),
+            open: Vec::new(),
+            findings: Vec::new(),
+        };
+        reader.read(script, None);
+        let Reader {
+            units,
+            mut findings,
+            ..
+        } = reader;
+        for unit in &units {
+            findings.extend(check::check(
+                self,
+                unit,
+                &units,
+                unit.path == script,
+                grants,
+            ));
+        }
+        if findings.iter().any(|it| it.severity == Severity::Error) {
+            return Err(findings);
+        }
+        self.link(script, units, findings)
+    }
+
+    /// The units stand in the order in which they need each other, the script last.
+    fn link(
+        self: &Arc<Self>,
+        script: &str,
+        units: Vec<Unit>,
+        warnings: Vec<Diagnostic>,
+    ) -> Result<Program, Vec<Diagnostic>> {
+        let version = version_of(&units);
+        let sources = units
+            .iter()
+            .map(|it| (it.path.clone(), it.text.clone()))
+            .collect();
+        let mut modules = BTreeMap::new();
+        let mut main = None;
+        for unit in units {
+            if unit.path == script {
+                main = Some(unit.ast);
+                continue;
+            }
+            let _entered = ModulesOfThread::enter(&Arc::new(modules.clone()));
+            let module =
+                Module::eval_ast_as_new(Scope::new(), &unit.ast, &self.rhai).map_err(|error| {
+                    vec![Diagnostic::of_file(
+                        &unit.path,
+                        format!("cannot be imported: {error}"),
+                    )]
+                })?;
+            modules.insert(unit.path, Shared::new(module));
+        }
+        let ast = main.ok_or_else(|| vec![Diagnostic::of_file(script, "there is no such file")])?;
+        Ok(Program(Arc::new(Compiled {
+            engine: Arc::clone(self),
+            script: script.to_owned(),
+            version,
+            sources,
+            warnings,
+            ast,
+            modules: Arc::new(modules),
+        })))
+    }
+}
+
+/// Reads a script and what it imports, each file once.
+struct Reader<'a> {
+    engine: &'a Engine,
+    sources: &'a Sources,
+    /// Those that are read whole.
+    units: Vec<Unit>,
+    /// Those that are being read, one importing the next: coming back to one is a cycle.
+    open: Vec<String>,
+    findings: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, path: &str, from: Option<(&str, &str, Position)>) {
+        if self.units.iter().any(|it| it.path == path) {
+            return;
+        }
+        let complain = |message: String| match from {
+            Some((file, text, position)) => parse::at(file, text, position, message),
+            None => Diagnostic::of_file(path, message),
+        };
+        if self.open.iter().any(|it| it == path) {
+            let round = self
+                .open
+                .iter()
+                .map(String::as_str)
+                .chain([path])
+                .collect::<Vec<_>>()
+                .join(" -> ");
+            let finding = complain(format!("`{path}` imports itself: {round}"))
+                .help("move what both need into a third file");
+            self.findings.push(finding);
+            return;
+        }
+        if limits::IMPORTS_MAX < self.units.len() + self.open.len() {
+            self.findings.push(complain(format!(
+                "a script imports at most {} files",
+                limits::IMPORTS_MAX
+            )));
+            return;
+        }
+        let Some(text) = self.sources.0.get(path) else {
+            let finding = complain(format!("there is no file `{path}`"));
+            let near =
+                crate::diagnostic::did_you_mean(path, self.sources.0.keys().map(String::as_str));
+            self.findings.push(match near {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            });
+            return;
+        };
+        let text = text.clone();
+        let mut ast = match parse::parse(self.engine, path, &text) {
+            Ok(ast) => ast,
+            Err(finding) => return self.findings.push(*finding),
+        };
+        ast.set_source(path);
+        let (imports, wrong) = imports_of(&ast, path, &text);
+        self.findings.extend(wrong);
+        self.open.push(path.to_owned());
+        for it in &imports {
+            self.read(&it.path, Some((path, &text, it.position)));
+        }
+        self.open.pop();
+        self.units.push(Unit {
+            path: path.to_owned(),
+            text,
+            ast,
+            imports,
+        });
+    }
+}
+
+fn version_of(units: &[Unit]) -> String {
+    let by_path: BTreeMap<_, _> = units.iter().map(|it| (&it.path, &it.text)).collect();
+    let mut hash = Sha256::new();
+    for (path, text) in by_path {
+        for part in [path, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Compiled files by path.
+pub(super) type Modules = Arc<BTreeMap<String, Shared<Module>>>;
+
+thread_local! {
+    static MODULES: RefCell<Option<Modules>> = const { RefCell::new(None) };
+}
+
+/// Gives `import` the files that were compiled with the script, and nothing else: no path leads out of them.
+pub(super) struct ModulesOfThread;
+
+pub(super) struct EnteredModules(());
+
+impl ModulesOfThread {
+    pub(super) fn enter(modules: &Modules) -> EnteredModules {
+        MODULES.set(Some(Arc::clone(modules)));
+        EnteredModules(())
+    }
+}
+
+impl Drop for EnteredModules {
+    fn drop(&mut self) {
+        MODULES.set(None);
+    }
+}
+
+impl ModuleResolver for ModulesOfThread {
+    fn resolve(
+        &self,
+        _: &rhai::Engine,
+        _: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        super::imports::file_of(path)
+            .ok()
+            .and_then(|file| {
+                MODULES.with_borrow(|it| it.as_ref().and_then(|it| it.get(&file).cloned()))
+            })
+            .ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into())
+    }
+}
