@@ -162,25 +162,3 @@ pub struct Pass {
     pub engine_time: Duration,
     pub world: Box<dyn World>,
 }
-pub struct Program;
-pub struct FrozenEvent;
-pub fn freeze(_: &[u8]) -> Result<Arc<FrozenEvent>, String> { Err(String::new()) }
-impl Program {
-    pub fn version(&self) -> &str { "" }
-    pub fn script(&self) -> &str { "" }
-    pub fn run(&self, _: &Attempt, _: &Arc<FrozenEvent>, world: Box<dyn World>) -> Pass {
-        Pass { outcome: Outcome::Done { changes: vec![] }, reads: vec![], log: vec![], operations: 0, engine_time: Duration::ZERO, world }
-    }
-}
-pub struct Engine;
-pub struct Sources(pub std::collections::BTreeMap<String, String>);
-impl Clone for Sources { fn clone(&self) -> Self { Self(self.0.clone()) } }
-impl std::fmt::Debug for Sources { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("s") } }
-impl Engine {
-    pub fn new(_: &crate::config::Limits) -> Arc<Self> { Arc::new(Self) }
-    pub fn compile(self: &Arc<Self>, _: &str, _: &Sources, _: &Grants) -> Result<Program, Vec<crate::diagnostic::Diagnostic>> { Err(vec![]) }
-}
-impl Program {
-    pub fn sources(&self) -> &std::collections::BTreeMap<String, String> { todo!() }
-    pub fn warnings(&self) -> &[crate::diagnostic::Diagnostic] { &[] }
-}

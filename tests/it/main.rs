@@ -9,3 +9,4 @@ mod support;
 mod bounds;
 mod faults;
 mod tidy;
+mod way;
