@@ -26,6 +26,8 @@ use tracing::{error, info, warn};
 
 /// Runtimes that answer HTTP, each on a thread of its own.
 const INGRESS_THREADS: usize = 2;
+/// Connections that may wait to be accepted; the system may allow fewer.
+const CONNECTIONS_WAITING_MAX: i32 = 4096;
 /// How often the host looks for what is past its retention.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often a host that waits for another process's end says so.
@@ -66,6 +68,8 @@ impl Host {
         let listen = in_force.config.server.listen;
         let listener = TcpListener::bind(listen)
             .with_context(|| format!("cannot listen on {listen}: is another program listening there? See [server] listen"))?;
+        // The library asks for a queue of 128, which a burst of new connections overflows.
+        rustix::net::listen(&listener, CONNECTIONS_WAITING_MAX)?;
         listener.set_nonblocking(true)?;
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

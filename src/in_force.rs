@@ -73,8 +73,8 @@ impl InForce {
         }
         self.router
             .route(endpoint, &parsed.envelope.kind)
-            .into_iter()
-            .map(|at| self.handlers[at].plan(parsed, scope))
+            .iter()
+            .map(|at| self.handlers[*at].plan(parsed, scope))
             .collect()
     }
 }
@@ -96,18 +96,12 @@ impl LoadedHandler {
         let value = self
             .positions
             .iter()
-            .find_map(|at| parsed.values[*at].as_deref())
-            // A thin event has its object elsewhere; who orders by the object means that one.
-            .or_else(|| orders_by_object(&self.handler).then_some(envelope.object_id.as_deref()).flatten());
+            .find_map(|at| parsed.values[*at].as_deref());
         match value {
             Some(it) => Lane::of(name, scope, envelope.account.as_deref(), it),
             None => Lane::own(name, scope, &envelope.id),
         }
     }
-}
-
-fn orders_by_object(handler: &Handler) -> bool {
-    order_paths(handler).iter().any(|it| it == "data.object.id")
 }
 
 fn order_paths(handler: &Handler) -> &[String] {

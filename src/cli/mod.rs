@@ -128,7 +128,10 @@ pub fn main() -> ExitCode {
 
 /// An error, on standard error.
 fn complain(what: &str) {
-    anstream::eprintln!("{0}error:{0:#} {1}", table::RED, out::clean(what));
+    let text = out::clean(what);
+    // Findings in files say of themselves that they are errors.
+    let text = text.strip_prefix("error:").unwrap_or(&text);
+    anstream::eprintln!("{0}error{0:#}: {1}", table::RED, text.trim_start());
 }
 
 /// A remark that is no part of the output, on standard error.

@@ -7,15 +7,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod endpoint;
+mod findings;
+mod handler;
+mod limits;
+mod mask;
+mod names;
+mod order;
 mod parse;
-pub use parse::{Variable, parse};
+mod pattern;
+mod quantity;
+mod retention;
+mod secret;
+mod server;
+mod service;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+mod variables;
 
-
+pub use parse::parse;
+pub use variables::Variable;
 
 /// One version of handlers.toml.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file as it was read.
+    /// The file as it was read, its `${…}` not replaced.
     pub text: String,
     pub server: Server,
     pub limits: Limits,
@@ -84,7 +102,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     pub name: Arc<str>,
-    /// Ends without a slash.
+    /// Its path ends without a slash, unless it is nothing but one.
     pub url: url::Url,
     /// Names in lower case; values may be secret.
     pub headers: Vec<(String, Secret)>,
@@ -96,7 +114,7 @@ pub struct Service {
     pub connections_max: usize,
     pub answer_size_bytes_max: usize,
     pub private_network: bool,
-    /// How long it remembers an `Idempotency-Key`; `None`: it ignores them.
+    /// How long it remembers an `Idempotency-Key`; `None`: it ignores them (`"none"`).
     pub idempotency: Option<Duration>,
 }
 
@@ -211,12 +229,19 @@ impl Default for Limits {
 impl Default for Retention {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { events: 90 * DAY, dedupe: 90 * DAY }
+        Self {
+            events: 90 * DAY,
+            dedupe: 90 * DAY,
+        }
     }
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempts_max: 12, first: Duration::from_secs(5), max: Duration::from_secs(6 * 60 * 60) }
+        Self {
+            attempts_max: 12,
+            first: Duration::from_secs(5),
+            max: Duration::from_secs(6 * 60 * 60),
+        }
     }
 }

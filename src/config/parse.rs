@@ -1,3 +1,106 @@
-use crate::config::*;
-pub enum Variable<'a> { Env(&'a str), File(&'a std::path::Path) }
-pub fn parse(_: &str, _: &str, _: &dyn Fn(Variable<'_>) -> Result<String, String>) -> Result<Config, Vec<Diagnostic>> { Err(vec![]) }
+//! Reads handlers.toml: from its text to a configuration that is checked and complete, or to all that is wrong with it.
+
+use super::findings::Findings;
+use super::table::Table;
+use super::variables::{Variable, Variables};
+use super::{Config, endpoint, handler, limits, retention, server, service};
+use crate::diagnostic::Diagnostic;
+use toml::de::DeTable;
+
+const FILE_SIZE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Checks everything that can be known without I/O. `world` reads the variables that the file names; its error says
+/// why it could not, in a few words ("not set").
+///
+/// An error comes with everything that was found, warnings too, in the order of the file.
+pub fn parse(
+    text: &str,
+    file: &str,
+    world: &dyn Fn(Variable) -> Result<String, String>,
+) -> Result<Config, Vec<Diagnostic>> {
+    refuse_too_large(text, file)?;
+    let findings = Findings::new(file, text);
+    let variables = Variables::new(world);
+
+    let (document, mistakes) = DeTable::parse_recoverable(text);
+    if !mistakes.is_empty() {
+        // What could be rescued of a broken file says little: a missing quote swallows whole tables.
+        return Err(findings.of_syntax(mistakes));
+    }
+    let root = Table::root(document.get_ref(), &findings, &variables);
+    let mut config = root.read(config);
+
+    if !findings.has_errors() {
+        refuse_idle(&config, &findings);
+    }
+    config.text = text.to_owned();
+    config.watched_files = variables.into_files();
+    config.warnings = findings.into_result()?;
+    Ok(config)
+}
+
+/// The sections, each in the order of the file. Handlers come last: they name services and endpoints.
+fn config(root: &Table<'_>) -> Config {
+    let server = root
+        .table("server", "[server]")
+        .map(|it| it.read(server::read))
+        .unwrap_or_default();
+    let limits = root
+        .table("limits", "[limits]")
+        .map(|it| it.read(limits::read))
+        .unwrap_or_default();
+    let retention = root
+        .table("retention", "[retention]")
+        .map(|it| it.read(retention::read))
+        .unwrap_or_default();
+    let endpoints = endpoint::read_all(root);
+    let services = service::read_all(root);
+    let handlers = handler::read_all(root, &endpoints, &services);
+    Config {
+        text: String::new(),
+        server,
+        limits,
+        retention,
+        endpoints: endpoints.read,
+        services: services.read,
+        handlers,
+        watched_files: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn refuse_too_large(text: &str, file: &str) -> Result<(), Vec<Diagnostic>> {
+    if text.len() <= FILE_SIZE_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the file has {} bytes, more than the {FILE_SIZE_BYTES_MAX} that are allowed",
+        text.len()
+    );
+    Err(vec![
+        Diagnostic::of_file(file, message).help("is this the right file?"),
+    ])
+}
+
+/// A host that nothing can reach, or that does nothing with what reaches it, is a mistake.
+fn refuse_idle(config: &Config, findings: &Findings<'_>) {
+    let lacks = match (config.endpoints.is_empty(), config.handlers.is_empty()) {
+        (true, true) => "no endpoint and no handler",
+        (true, false) => "no endpoint, so Stripe has nowhere to post to",
+        (false, true) => "no handler, so nothing would be done with an event",
+        (false, false) => return,
+    };
+    let message = format!("there is {lacks}");
+    findings.of_file(
+        message,
+        format!("this is the smallest file that works:\n\n{SMALLEST_FILE}"),
+    );
+}
+
+pub(super) const SMALLEST_FILE: &str = r#"    [endpoints.stripe]
+    path = "/webhooks/stripe"
+    signing_secrets = ["${STRIPE_WEBHOOK_SECRET}"]
+
+    [handlers.invoice-paid]
+    events = ["invoice.paid"]
+    script = "scripts/invoice_paid.rhai""#;

@@ -112,7 +112,7 @@ fn matching(signed: &Header<'_>, body: &[u8], keys: &[Key]) -> Option<u16> {
 
 /// `t=<unix seconds>,v1=<hex>[,v1=<hex>…]`; every other scheme is ignored.
 struct Header<'a> {
-    /// As it was written: this text is part of what is signed.
+    /// Its digits as they were written: this text is part of what is signed.
     timestamp: &'a str,
     seconds: i64,
     signatures: Vec<[u8; 32]>,
@@ -126,13 +126,19 @@ impl<'a> Header<'a> {
         let mut timestamp = None;
         let mut signatures = Vec::new();
         let mut signatures_seen = 0;
-        for part in header.split(|it| *it == b',') {
-            let part = trim(part);
+        for (at, part) in header.split(|it| *it == b',').enumerate() {
+            // White space may stand behind a comma; elsewhere the libraries take it as part of a key or a value.
+            let part = if at == 0 { part } else { trim_start(part) };
             let Some(at) = part.iter().position(|it| *it == b'=') else { continue };
             let (key, value) = (&part[..at], &part[at + 1..]);
             match key {
-                b"t" if timestamp.is_some() => return Err(Reject::Malformed("`t` stands there twice")),
-                b"t" => timestamp = Some(digits(value)?),
+                b"t" => {
+                    let text = digits(value)?;
+                    // A proxy that joins two equal headers writes it twice; two times are no time.
+                    if timestamp.replace(text).is_some_and(|before| before != text) {
+                        return Err(Reject::Malformed("it has two different `t`"));
+                    }
+                }
                 b"v1" => {
                     signatures_seen += 1;
                     if signatures_seen > SIGNATURES_MAX {
@@ -158,6 +164,8 @@ impl<'a> Header<'a> {
 
 fn digits(value: &[u8]) -> Result<&str, Reject> {
     const DIGITS_MAX: usize = 12;
+    // All libraries read a plus sign as part of the number, and none has it in what is signed.
+    let value = value.strip_prefix(b"+").unwrap_or(value);
     let is_number = !value.is_empty() && value.len() <= DIGITS_MAX && value.iter().all(u8::is_ascii_digit);
     match std::str::from_utf8(value) {
         Ok(text) if is_number => Ok(text),
@@ -165,11 +173,8 @@ fn digits(value: &[u8]) -> Result<&str, Reject> {
     }
 }
 
-fn trim(mut part: &[u8]) -> &[u8] {
+fn trim_start(mut part: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = part {
-        part = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = part {
         part = rest;
     }
     part

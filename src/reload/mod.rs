@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::envelope::Wanted;
 use crate::in_force::{Current, InForce};
 use crate::ledger::request::Order;
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Ledger, LedgerError};
 use crate::run::RunId;
 use crate::script::{Engine, Grants, Program, Sources};
@@ -142,6 +142,14 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     let mut checked = check(&files);
     let mut report = Report { is_changed: true, ..Report::default() };
     report.problems.extend(checked.problems.iter().map(ToString::to_string));
+    if let (Some(new), Some(text)) = (&checked.config, &last_good.config) {
+        let old = Files { handlers: Ok(text.clone()), ..files.clone() };
+        let why = check(&old).config.and_then(|old| refuses_rename(&old, new));
+        if let Some(why) = why {
+            report.problems.push(why);
+            checked.config = None;
+        }
+    }
     if checked.config.is_none() {
         let text = last_good.config.as_deref().ok_or_else(|| report.problems.join("\n\n"))?;
         let old = Files { handlers: Ok(text.to_owned()), ..files };
@@ -371,7 +379,7 @@ impl Reloader {
 
     async fn relane(&self, now: &InForce, handler: &str) -> Result<(), LedgerError> {
         const RUNS_AT_ONCE: i64 = 500;
-        let unreadable = |it: rusqlite::Error| LedgerError::Refused(it.to_string());
+        let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
         let Some(loaded) = now.handler(handler) else { return Ok(()) };
         let mut after = RunId::default();
         loop {

@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::event::Event;
 use crate::in_force::{InForce, LoadedHandler};
 use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Change, Read};
 use crate::run::{Next, State, after_failure};
@@ -365,7 +365,7 @@ struct Ingredients {
 impl Ingredients {
     fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
         let unreadable =
-            |error: rusqlite::Error| NoPass::Failed(format!("the ledger could not be read: {error}"));
+            |error: ReadError| NoPass::Failed(format!("the ledger could not be read: {error}"));
         let event = match self.event.take() {
             Some(it) => it,
             None => {
@@ -395,7 +395,7 @@ impl Ingredients {
     }
 
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
-    fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> rusqlite::Result<()> {
+    fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
         // A run that comes straight from its acceptance has no past.
         let entries = if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
             Vec::new()

@@ -9,7 +9,7 @@ use crate::config::OnDead;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::ledger::running::Suspect;
 use crate::ledger::sqlite::Arrivals;
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::run::{Lane, RunId, State};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,9 +104,9 @@ struct Backlog {
 
 /// What a look at the disk found.
 enum Look {
-    Head(Lane, rusqlite::Result<Option<(OpenRun, State)>>),
-    Scan(rusqlite::Result<Vec<(OpenRun, bool)>>),
-    Waiting(rusqlite::Result<Vec<(UnixMillis, OpenRun)>>),
+    Head(Lane, Result<Option<(OpenRun, State)>, ReadError>),
+    Scan(Result<Vec<(OpenRun, bool)>, ReadError>),
+    Waiting(Result<Vec<(UnixMillis, OpenRun)>, ReadError>),
 }
 
 impl Dispatcher {

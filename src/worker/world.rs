@@ -2,7 +2,7 @@
 
 use super::journal::{Journal, Match, content_of};
 use crate::call::{Answer, Request};
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::record::{Record, RecordKey};
 use crate::script::{World, WorldError};
 use crate::services::Services;
@@ -165,6 +165,6 @@ impl World for AttemptWorld {
     }
 }
 
-fn unreadable(error: rusqlite::Error) -> WorldError {
+fn unreadable(error: ReadError) -> WorldError {
     WorldError { message: format!("the ledger could not be read: {error}"), is_passing: true }
 }

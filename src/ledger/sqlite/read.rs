@@ -16,6 +16,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Why something could not be read.
+pub use rusqlite::Error as ReadError;
+
 /// A connection that reads. One a thread.
 pub struct Reader {
     pub(super) connection: Connection,

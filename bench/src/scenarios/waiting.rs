@@ -1,0 +1,161 @@
+//! Thousands of runs that wait for a slow service at once, while other events come and are worked off.
+
+use crate::bench::{Bench, IDLE_MAX};
+use crate::host::Host;
+use crate::load::{self, Load, Reins, Report};
+use crate::pace::Pace;
+use crate::scenarios::probe::Probe;
+use crate::setup::{self, KIND};
+use crate::slow::SlowService;
+use crate::table::number;
+use anyhow::{Result, anyhow};
+use hdrhistogram::Histogram;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WAITING: u64 = 5_000;
+const ANSWER_AFTER: Duration = Duration::from_secs(3);
+/// Events of the other handler.
+const RATE: u32 = 200;
+const QUIET: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub(crate) fn run(bench: &mut Bench) -> Result<()> {
+    let wanted = bench.count(WAITING);
+    let service = SlowService::start(ANSWER_AFTER)?;
+    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), 5_000))?;
+    let quiet_end = Instant::now() + bench.time(QUIET);
+    let quiet = beside(bench, &host, || Ok(Instant::now() < quiet_end))?;
+
+    let start = Instant::now();
+    let rss_before = host.rss_mib()?;
+    let mut rss_peak = rss_before;
+    let reins = Reins::default();
+    let mut source = bench.source("invoice.created")?;
+    let load = bench.load(
+        host.address(),
+        64,
+        Pace::Closed,
+        Duration::from_secs(60),
+        &reins,
+    );
+    let load = Load {
+        events_max: wanted,
+        ..load
+    };
+    let (busy, sent) = thread::scope(|scope| {
+        let sender = scope.spawn(|| load::run(&load, &mut source));
+        let busy = beside(bench, &host, || {
+            rss_peak = rss_peak.max(host.rss_mib()?);
+            Ok(service.answered() < wanted && start.elapsed() < IDLE_MAX)
+        });
+        let sent = sender
+            .join()
+            .map_err(|_| anyhow!("the generator panicked"))?;
+        anyhow::Ok((busy?, sent?))
+    })?;
+    let ledger = host.ledger()?;
+    ledger.wait_until_idle(IDLE_MAX)?;
+    let finished = ledger.count_records("waited", "evt_")?;
+
+    bench.table.add(
+        format!(
+            "runs that waited at once for a service that answers after {} s",
+            ANSWER_AFTER.as_secs()
+        ),
+        number(service.waiting_peak() as f64),
+        None,
+        format!(
+            "{finished} of {} finished, all within {:.1} s of the first event {}",
+            sent.ok(),
+            start.elapsed().as_secs_f64(),
+            sent.troubles()
+        ),
+    );
+    bench.table.add(
+        "memory growth meanwhile",
+        format!("{:.0} MiB", rss_peak - rss_before),
+        None,
+        format!("from {rss_before:.0} to {rss_peak:.0} MiB RSS"),
+    );
+    add(
+        bench,
+        "ack p99",
+        &quiet.acks.latency_ns,
+        &busy.acks.latency_ns,
+        &busy.acks.troubles(),
+    );
+    add(
+        bench,
+        "other handler, event to effect, p99",
+        &quiet.effects_ns,
+        &busy.effects_ns,
+        "",
+    );
+    bench.done_with(host)
+}
+
+/// How others fare.
+struct Beside {
+    acks: Report,
+    effects_ns: Histogram<u64>,
+}
+
+/// A steady load and a probe on the other handler, as long as `goes_on` says so.
+fn beside(bench: &Bench, host: &Host, mut goes_on: impl FnMut() -> Result<bool>) -> Result<Beside> {
+    let reins = Reins::default();
+    let load = bench.load(
+        host.address(),
+        16,
+        Pace::PerSecond(RATE),
+        Duration::from_secs(600),
+        &reins,
+    );
+    let mut source = bench.source(KIND)?;
+    let ledger = host.ledger()?;
+    let mut probe = Probe::new(bench, host.address())?;
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| load::run(&load, &mut source));
+        let reins = &reins;
+        let prober =
+            scope.spawn(move || probe.effects(&ledger, || reins.stop.load(Ordering::Relaxed)));
+        let watched = (|| {
+            while goes_on()? && !sender.is_finished() && !prober.is_finished() {
+                thread::sleep(LOOK_EVERY);
+            }
+            anyhow::Ok(())
+        })();
+        reins.stop.store(true, Ordering::Relaxed);
+        let acks = sender
+            .join()
+            .map_err(|_| anyhow!("the generator panicked"))?;
+        let effects_ns = prober.join().map_err(|_| anyhow!("the probe panicked"))?;
+        watched?;
+        Ok(Beside {
+            acks: acks?,
+            effects_ns: effects_ns?,
+        })
+    })
+}
+
+fn add(
+    bench: &mut Bench,
+    figure: &str,
+    quiet_ns: &Histogram<u64>,
+    busy_ns: &Histogram<u64>,
+    note: &str,
+) {
+    let ms = |it: &Histogram<u64>, quantile| it.value_at_quantile(quantile) as f64 / 1e6;
+    bench.table.add(
+        format!("{figure} while they wait"),
+        format!("{:.2} ms", ms(busy_ns, 0.99)),
+        None,
+        format!(
+            "before {:.2}; p50 {:.2}, before {:.2} ms {note}",
+            ms(quiet_ns, 0.99),
+            ms(busy_ns, 0.5),
+            ms(quiet_ns, 0.5)
+        ),
+    );
+}

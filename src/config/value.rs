@@ -1,0 +1,155 @@
+//! One value of handlers.toml with its place, and how it becomes text, a list, a number.
+
+use super::findings::{self, Findings};
+use super::variables::Variables;
+use std::ops::{Range, RangeInclusive};
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// More items than a list of names can need.
+const LIST_ITEMS_MAX: usize = 1000;
+
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub key: &'a str,
+    pub inner: &'a Spanned<DeValue<'a>>,
+    pub findings: &'a Findings<'a>,
+    pub variables: &'a Variables<'a>,
+}
+
+/// A string with its variables filled in.
+pub(super) struct Text<'a> {
+    pub value: String,
+    /// As it stands in the file.
+    written: &'a str,
+    pub at: Range<usize>,
+    pub findings: &'a Findings<'a>,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn at(&self) -> Range<usize> {
+        self.inner.span()
+    }
+
+    /// Text; `example` is what one would write, quotes included.
+    pub(super) fn text(&self, example: &str) -> Option<Text<'a>> {
+        let DeValue::String(written) = self.inner.get_ref() else {
+            self.is_no("text", example);
+            return None;
+        };
+        match self.variables.fill_in(written) {
+            Ok(value) => Some(Text {
+                value,
+                written,
+                at: self.at(),
+                findings: self.findings,
+            }),
+            Err(it) => {
+                self.findings.error(self.at(), it.message, it.help);
+                None
+            }
+        }
+    }
+
+    /// A list of texts; those that cannot be read are left out, and said.
+    pub(super) fn texts(&self, example: &str) -> Option<Vec<Text<'a>>> {
+        let DeValue::Array(items) = self.inner.get_ref() else {
+            self.is_no("a list", example);
+            return None;
+        };
+        if LIST_ITEMS_MAX < items.len() {
+            let message = format!(
+                "`{}` has {} items, at most {LIST_ITEMS_MAX} are allowed",
+                self.key,
+                items.len()
+            );
+            self.findings
+                .error(self.at(), message, "write a shorter list");
+            return None;
+        }
+        let item_example = example.trim_start_matches('[').trim_end_matches(']');
+        Some(
+            items
+                .iter()
+                .filter_map(|inner| Value { inner, ..*self }.text(item_example))
+                .collect(),
+        )
+    }
+
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(self.inner.get_ref(), DeValue::Array(it) if it.is_empty())
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        let DeValue::Boolean(it) = self.inner.get_ref() else {
+            self.is_no("a yes or no", "true` or `false");
+            return None;
+        };
+        Some(*it)
+    }
+
+    pub(super) fn number(&self, usual: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let DeValue::Integer(written) = self.inner.get_ref() else {
+            self.is_no("a whole number", &usual.to_string());
+            return None;
+        };
+        let number = u64::from_str_radix(written.as_str(), written.radix());
+        match number {
+            Ok(it) if bounds.contains(&it) => Some(it),
+            Ok(_) | Err(_) => {
+                let message = format!(
+                    "`{}` must be between {} and {}, this is {}",
+                    self.key,
+                    bounds.start(),
+                    bounds.end(),
+                    findings::quoted(&written.to_string())
+                );
+                let help = format!("without this line it is {usual}");
+                self.findings.error(self.at(), message, help);
+                None
+            }
+        }
+    }
+
+    /// The value is of another kind than its key asks for.
+    pub(super) fn is_no(&self, wanted: &str, example: &str) {
+        let found = match self.inner.get_ref() {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a point",
+            DeValue::Boolean(_) => "a yes or no",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let message = format!("`{}` must be {wanted}, this is {found}", self.key);
+        self.findings.error(
+            self.at(),
+            message,
+            format!("write `{} = {example}`", self.key),
+        );
+    }
+}
+
+impl Text<'_> {
+    /// As messages show it: as it stands in the file, since a variable may hold a secret.
+    pub(super) fn shown(&self) -> String {
+        findings::quoted(self.written)
+    }
+
+    /// Never shows it from here on, if it is a secret that stands in the file itself.
+    pub(super) fn hide(&self) {
+        if !self.written.contains("${") {
+            self.findings.hide(self.at.clone());
+        }
+    }
+
+    /// What is wrong with it, and what to write instead.
+    pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.error(self.at.clone(), message, help);
+    }
+
+    pub(super) fn warning(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.warning(self.at.clone(), message, help);
+    }
+}

@@ -1,0 +1,11 @@
+//! The integration tests, one program: the real binary, from the outside.
+
+// A test that unwraps fails where it stands; that is what it is for.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounds;
+mod faults;
+mod tidy;

@@ -1,0 +1,20 @@
+//! What the integration tests stand on: the real program in a folder of its own, events, a fake service, disk faults.
+
+// Each test program uses a part of this, and none of them exports anything.
+#![allow(dead_code, unused_imports, unreachable_pub)]
+
+mod event;
+mod faults;
+mod host;
+mod http;
+mod ledger;
+mod service;
+mod wait;
+
+pub use event::{Event, SECRET, event, now_s, sign};
+pub use faults::{Faults, copy_folder};
+pub use host::{Host, HostSetup, NotStarted, PATH};
+pub use http::{Answer, Client};
+pub use ledger::LedgerView;
+pub use service::{Asked, FakeService, Reaction};
+pub use wait::{eventually, eventually_some};
