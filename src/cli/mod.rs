@@ -6,6 +6,7 @@ mod events;
 mod look;
 mod operate;
 mod out;
+mod post;
 mod records;
 mod reload;
 mod replay;
