@@ -1,6 +1,6 @@
 //! `hookyard events`
 
-use super::out::{Out, clean, first_line};
+use super::out::{Out, clean, excerpt};
 use super::table::{BOLD, Table, fields};
 use super::times::{now, since, when};
 use super::{Places, look, remark, runs};
@@ -109,7 +109,7 @@ fn table(rows: &[EventRow]) -> Table {
         Table::new(&["received", "event", "type", "endpoint", "about", "bytes"]).right(&[5]);
     for it in rows {
         let kind = match &it.unreadable {
-            Some(why) => format!("unreadable: {}", first_line(why)),
+            Some(why) => format!("unreadable: {}", excerpt(why)),
             None => clean(&it.kind),
         };
         table.row([

@@ -6,6 +6,7 @@ mod events;
 mod look;
 mod operate;
 mod out;
+mod post;
 mod records;
 mod reload;
 mod replay;
@@ -128,9 +129,10 @@ pub fn main() -> ExitCode {
 
 /// An error, on standard error.
 fn complain(what: &str) {
+    let text = out::clean(what);
     // Findings in files say of themselves that they are errors.
-    let what = what.strip_prefix("error: ").unwrap_or(what);
-    anstream::eprintln!("{0}error:{0:#} {1}", table::RED, out::clean(what));
+    let text = text.strip_prefix("error:").unwrap_or(&text);
+    anstream::eprintln!("{0}error{0:#}: {1}", table::RED, text.trim_start());
 }
 
 /// A remark that is no part of the output, on standard error.

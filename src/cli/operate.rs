@@ -205,3 +205,71 @@ fn nothing() -> anyhow::Result<InForce> {
     let services = Services::new(&config.services)?;
     Ok(InForce::new(config, services, Vec::new()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::RecordByHand;
+
+    /// A data folder with a ledger that no host has open, and no handlers.toml.
+    fn scene() -> (tempfile::TempDir, Places) {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places {
+            config: dir.path().join("handlers.toml"),
+            data: dir.path().join("data"),
+        };
+        let lock = places.folder().lock().unwrap();
+        let opened = ledger::open(&places.folder(), &[], Desk::new()).unwrap();
+        opened.ledger.close();
+        opened.threads.join();
+        drop(lock);
+        (dir, places)
+    }
+
+    fn set(id: &str) -> Command {
+        let body = Some("{}".to_owned());
+        Command::SetRecords {
+            records: vec![RecordByHand {
+                collection: "c".into(),
+                id: id.into(),
+                body,
+            }],
+        }
+    }
+
+    #[test]
+    fn without_a_host_a_command_does_it_itself_and_needs_no_good_handlers_toml() {
+        let (_dir, places) = scene();
+        let mut operations = Operations::new(&places).unwrap();
+        for id in ["a", "b"] {
+            assert_eq!(
+                operations.carry_out(&set(id)).unwrap(),
+                Reply::Done { affected: 1 }
+            );
+        }
+        drop(operations);
+        let reader = Reader::open(&places.folder()).unwrap();
+        assert_eq!(reader.list_collections().unwrap()[0].records, 2);
+        assert!(!places.folder().ended_uncleanly());
+    }
+
+    #[test]
+    fn what_is_about_a_host_or_its_handlers_says_what_is_lacking() {
+        let (_dir, places) = scene();
+        let why = |command| operate(&places, &command).unwrap_err().to_string();
+        assert!(why(Command::Reload).starts_with("no host runs with the data folder"));
+        let replay = Command::Replay {
+            event: "evt_1".into(),
+            handler: None,
+        };
+        assert!(why(replay).starts_with("a replay needs a good handlers.toml"));
+    }
+
+    #[test]
+    fn a_folder_that_another_process_has_is_left_alone() {
+        let (_dir, places) = scene();
+        let _lock = places.folder().lock().unwrap();
+        let why = operate(&places, &set("a")).unwrap_err().to_string();
+        assert!(why.contains("is in use by process"), "{why}");
+    }
+}

@@ -82,6 +82,16 @@ pub(super) fn first_line(text: &str) -> String {
     }
 }
 
+/// As much of its first line as a table has room for.
+pub(super) fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 100;
+    let line = first_line(text);
+    match line.char_indices().nth(CHARS_MAX) {
+        Some((at, _)) => format!("{} …", &line[..at]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,8 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_shows_the_first_line_and_that_there_are_more() {
+    fn a_cell_shows_the_first_line_and_that_there_is_more() {
         assert_eq!(first_line("one \ntwo\nthree"), "one …");
         assert_eq!(first_line("one\n"), "one");
+        assert_eq!(excerpt(&"ü".repeat(101)), format!("{} …", "ü".repeat(100)));
     }
 }

@@ -1,7 +1,7 @@
 //! `hookyard runs`
 
 use super::operate::Operations;
-use super::out::{Out, clean, first_line};
+use super::out::{Out, clean, excerpt};
 use super::table::{BOLD, Table, fields, state_cell, state_style};
 use super::times::{ago, now, since, when};
 use super::{Places, complain, look, remark};
@@ -179,7 +179,7 @@ pub(super) fn table(rows: &[RunRow]) -> Table {
             Cell::new(clean(&it.event_id)),
             Cell::new(it.attempts),
             Cell::new(moment_of(it, now)),
-            Cell::new(first_line(it.why.as_deref().unwrap_or_default())),
+            Cell::new(excerpt(it.why.as_deref().unwrap_or_default())),
         ]);
     }
     table

@@ -19,7 +19,8 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table
             .load_style(NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
+            // An id that is broken over two lines cannot be copied.
+            .set_content_arrangement(ContentArrangement::Disabled)
             .set_header(
                 header
                     .iter()

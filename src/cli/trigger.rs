@@ -4,27 +4,21 @@ use super::Places;
 use super::check::drawn;
 use super::operate::operate;
 use super::out::{Out, clean, first_line};
+use super::post::Poster;
 use super::table::{GREEN, RED};
 use super::times::now;
-use crate::call::{Answer, Method, Request};
 use crate::catalog;
-use crate::clock::UnixMillis;
-use crate::config::{self, Config, Endpoint};
+use crate::config::{Config, Endpoint};
 use crate::control::{Command, Reply};
 use crate::ingress::signature::Key;
 use crate::reload::{Files, check};
-use crate::services::Services;
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 use url::Url;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
 const COUNT_MAX: u64 = 100_000;
-const ANSWER_SIZE_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Args)]
 pub(super) struct Trigger {
@@ -181,80 +175,6 @@ fn id_of(body: &str) -> String {
     event
         .and_then(|it| Some(it.get("id")?.as_str()?.to_owned()))
         .unwrap_or_default()
-}
-
-/// Posts to one URL, as calls of scripts are made: bounded in time and size.
-struct Poster {
-    services: Services,
-    path: String,
-    url: Url,
-}
-
-impl Poster {
-    const SERVICE: &str = "endpoint";
-
-    fn new(url: &Url) -> anyhow::Result<Self> {
-        ensure!(
-            matches!(url.scheme(), "http" | "https"),
-            "events are posted over HTTP: write --url http://…, not `{url}`"
-        );
-        let mut base = url.clone();
-        base.set_query(None);
-        let path = url.query().map(|it| format!("?{it}")).unwrap_or_default();
-        let service = config::Service {
-            name: Self::SERVICE.into(),
-            url: base,
-            headers: Vec::new(),
-            timeout: TIMEOUT,
-            connect_timeout: TIMEOUT,
-            rate: None,
-            connections_max: 1,
-            answer_size_bytes_max: ANSWER_SIZE_BYTES_MAX,
-            private_network: true,
-            idempotency: None,
-        };
-        Ok(Self {
-            services: Services::new(&[service])?,
-            path,
-            url: url.clone(),
-        })
-    }
-
-    async fn post(&self, body: String, key: &Key, now: UnixMillis) -> anyhow::Result<Answer> {
-        let timestamp = now.seconds().to_string();
-        let signature = hex::encode(key.sign(&timestamp, body.as_bytes()));
-        let headers = BTreeMap::from([
-            (
-                "content-type".to_owned(),
-                "application/json; charset=utf-8".to_owned(),
-            ),
-            (
-                "stripe-signature".to_owned(),
-                format!("t={timestamp},v1={signature}"),
-            ),
-        ]);
-        let request = Request {
-            service: Self::SERVICE.into(),
-            method: Method::Post,
-            path: self.path.clone(),
-            headers,
-            body: Some(body),
-            accept: Vec::new(),
-        };
-        let prefix = format!("service `{}`: ", Self::SERVICE);
-        let sent = match self.services.prepare(&request) {
-            Ok(prepared) => self.services.send(&prepared, None).await,
-            Err(error) => Err(error),
-        };
-        sent.map_err(|error| {
-            let why = error.message();
-            anyhow!(
-                "cannot post to {}: {}; does a host run there?",
-                self.url,
-                why.strip_prefix(&prefix).unwrap_or(why)
-            )
-        })
-    }
 }
 
 #[cfg(test)]

@@ -88,15 +88,30 @@ impl Operator {
         if let Some(why) = records.iter().find_map(problem_of) {
             return Reply::Refused(why);
         }
-        let mut affected = 0;
+        // All are asked for before the first is waited for: the ledger commits them together.
+        let mut asked = Vec::with_capacity(records.len());
         for RecordByHand { collection, id, body } in records {
-            let key = RecordKey { collection, id };
-            let order = Order::SetRecord { key, body, at: self.clock.now() };
-            match self.ledger.order(order).await {
-                Ok(Ordered::Done { .. } | Ordered::Runs(_)) => affected += 1,
-                Ok(Ordered::NotFound(why)) => return Reply::Refused(why),
-                Err(error) => return Reply::Refused(format!("after {affected} records: {error}")),
+            let order = Order::SetRecord {
+                key: RecordKey { collection, id },
+                body,
+                at: self.clock.now(),
+            };
+            let ledger = self.ledger.clone();
+            asked.push(tokio::spawn(async move { ledger.order(order).await }));
+        }
+        let mut affected = 0;
+        let mut refused = None;
+        for it in asked {
+            match it.await {
+                Ok(Ok(Ordered::Done { .. } | Ordered::Runs(_))) => affected += 1,
+                Ok(Ok(Ordered::NotFound(why))) => refused = Some(why),
+                Ok(Err(error)) => refused = Some(error.to_string()),
+                Err(error) => refused = Some(error.to_string()),
             }
+        }
+        if let Some(why) = refused {
+            let others = if affected > 0 { format!("; {affected} other records are written") } else { String::new() };
+            return Reply::Refused(format!("{why}{others}"));
         }
         Reply::Done { affected }
     }

@@ -11,7 +11,7 @@ fn with_service(service: &FakeService, script: &str, more: &str) -> Host {
         "[endpoints.stripe]\npath = \"{PATH}\"\nsigning_secrets = [\"${{STRIPE_WEBHOOK_SECRET}}\"]\n\n\
          [services.books]\nurl = \"{}\"\nprivate_network = true\nheaders = {{ authorization = \"Bearer ${{BOOKS_TOKEN}}\" }}\n\n\
          [handlers.only]\nevents = [\"invoice.paid\"]\nscript = \"scripts/only.rhai\"\nrecords = [\"invoices\"]\n\
-         services = [\"books\"]\nretry = {{ attempts = 4, first = \"10ms\", max = \"50ms\" }}\n{more}",
+         services = [\"books\"]\nretry = {{ attempts = 4, first = \"100ms\", max = \"5s\" }}\n{more}",
         service.url()
     ))
     .file("scripts/only.rhai", script)
@@ -132,7 +132,7 @@ fn a_run_that_fails_each_time_is_dead_and_its_neighbours_go_on() {
     let host = HostSetup::new(&format!(
         "[endpoints.stripe]\npath = \"{PATH}\"\nsigning_secrets = [\"${{STRIPE_WEBHOOK_SECRET}}\"]\n\n\
          [handlers.only]\nevents = [\"customer.created\"]\nscript = \"scripts/only.rhai\"\nrecords = [\"customers\"]\n\
-         retry = {{ attempts = 2, first = \"10ms\", max = \"10ms\" }}\n"
+         retry = {{ attempts = 2, first = \"100ms\", max = \"5s\" }}\n"
     ))
     .file(
         "scripts/only.rhai",

@@ -7,7 +7,7 @@ use crate::cli::operate::Operations;
 use crate::cli::out::Out;
 use crate::control::{Command, RecordByHand};
 use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -49,7 +49,7 @@ impl Import {
             Format::Csv => from_csv(&self.collection, &text),
         };
         let records =
-            records.map_err(|why| anyhow::anyhow!("{}: {why}; nothing was imported", self.file))?;
+            records.map_err(|why| anyhow!("{}: {why}; nothing was imported", name(&self.file)))?;
         let mut operations = Operations::new(places)?;
         let mut written = 0;
         for records in batches(records) {
@@ -67,6 +67,11 @@ impl Import {
     }
 }
 
+/// The file, for a message.
+fn name(file: &str) -> &str {
+    if file == "-" { "standard input" } else { file }
+}
+
 fn read(file: &str) -> anyhow::Result<String> {
     let source: Box<dyn Read> = match file {
         "-" => Box::new(std::io::stdin()),
@@ -76,13 +81,14 @@ fn read(file: &str) -> anyhow::Result<String> {
     source
         .take(FILE_SIZE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read `{file}`"))?;
+        .with_context(|| format!("cannot read {}", name(file)))?;
     ensure!(
         bytes.len() as u64 <= FILE_SIZE_BYTES_MAX,
-        "`{file}` has more than {FILE_SIZE_BYTES_MAX} bytes; import it in parts"
+        "{} has more than {FILE_SIZE_BYTES_MAX} bytes; import it in parts",
+        name(file)
     );
     let Ok(text) = String::from_utf8(bytes) else {
-        bail!("`{file}` is not UTF-8; save it as UTF-8")
+        bail!("{} is not UTF-8; save it as UTF-8", name(file))
     };
     // Spreadsheets put a mark before the text.
     Ok(text

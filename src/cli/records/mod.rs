@@ -5,7 +5,7 @@ mod export;
 mod history;
 mod import;
 
-use super::out::{Out, clean, first_line};
+use super::out::{Out, clean, excerpt};
 use super::table::{BOLD, DIM, Table};
 use super::times::{now, when};
 use super::{Places, look, remark};
@@ -123,7 +123,7 @@ impl List {
                 Cell::new(clean(&it.id)),
                 Cell::new(it.version),
                 Cell::new(when(it.updated_at, now)),
-                Cell::new(first_line(body_of(&it))),
+                Cell::new(excerpt(body_of(&it))),
             ]);
             Ok(())
         })?;

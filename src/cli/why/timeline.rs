@@ -49,7 +49,7 @@ pub(super) fn lines(story: &RunStory, now: UnixMillis) -> Vec<String> {
         lines.extend(
             unreported
                 .into_iter()
-                .flat_map(made)
+                .flat_map(|it| made(it, false))
                 .map(|it| format!("    {it}")),
         );
     }
@@ -94,14 +94,15 @@ fn head(run: &RunRow, now: UnixMillis) -> Vec<String> {
 
 fn of_attempt(it: &AttemptRow, now: UnixMillis) -> Vec<String> {
     let style = state_style(&it.outcome);
-    let took_all = took(Duration::from_millis(
-        u64::try_from(it.took_ms).unwrap_or(0),
-    ));
-    let in_engine = took(Duration::from_micros(
+    let in_all = match it.took_ms {
+        ..1 => "under 1 ms".into(),
+        ms => took(Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
+    };
+    let in_script = took(Duration::from_micros(
         u64::try_from(it.engine_us).unwrap_or(0),
     ));
     let mut lines = vec![format!(
-        "attempt {}  {}  {style}{}{style:#}  {DIM}took {took_all}, {in_engine} of it in the script, version {}{DIM:#}",
+        "attempt {}  {}  {style}{}{style:#}  {DIM}in {in_all}, {in_script} of it in the script, version {}{DIM:#}",
         it.number,
         when(it.started_at, now),
         it.outcome,
@@ -175,7 +176,7 @@ fn failed(it: &Failure) -> Vec<String> {
 fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) -> Vec<String> {
     let is_in = |at: UnixMillis| from <= at && until.is_none_or(|until| at < until);
     if is_in(call.intended_at) {
-        return made(call);
+        return made(call, call.answered_at.is_some_and(|at| !is_in(at)));
     }
     let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
     match call.answered_at {
@@ -197,8 +198,9 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
 }
 
 /// A call, as it was first made.
-fn made(call: &CallRow) -> Vec<String> {
+fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
     let end = match call.answered_at {
+        Some(_) if is_answered_later => "no lasting answer in this attempt".into(),
         Some(at) => {
             let waited =
                 Duration::from_millis(u64::try_from(at.0 - call.intended_at.0).unwrap_or(0));

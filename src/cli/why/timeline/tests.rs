@@ -106,7 +106,7 @@ fn a_run_tells_its_attempt_its_call_and_its_changes() {
         },
         &[
             "run 10001  handler `invoice-paid`  done  2023-11-14T22:14:00Z (1m ago)",
-            "  attempt 1  2023-11-14T22:13:21Z (1m ago)  done  took 1.25 s, 0.4 ms of it in the script, version 0123456789ab",
+            "  attempt 1  2023-11-14T22:13:21Z (1m ago)  done  in 1.25 s, 0.4 ms of it in the script, version 0123456789ab",
             "    call 1  POST https://a.example/paid  settled",
             "      written down 2023-11-14T22:13:22Z, answered 200 2023-11-14T22:13:23Z (1.00 s later)",
             "      service `accounting`, Idempotency-Key key-1",
@@ -150,7 +150,7 @@ fn an_error_shows_its_line_what_was_asked_and_what_was_logged_before() {
         &[
             "run 10001  handler `invoice-paid`  waiting  until 2023-11-14T22:16:00Z (in 1m)",
             "  accounting answered 503",
-            "  attempt 1  2023-11-14T22:13:21Z (1m ago)  failed  took 1.25 s, 0.4 ms of it in the script, version 0123456789ab",
+            "  attempt 1  2023-11-14T22:13:21Z (1m ago)  failed  in 1.25 s, 0.4 ms of it in the script, version 0123456789ab",
             "    log line 2: amount 5\\u{1b}[2J",
             "    error: accounting answered 503",
             "     --> scripts/invoice_paid.rhai:9:3",
@@ -199,6 +199,19 @@ fn a_call_that_was_sent_again_says_in_which_attempt_it_was_answered() {
             "sent again with the same key, answered 200 2023-11-14T22:13:45Z",
             "answered from the journal, not sent again",
         ],
+    );
+}
+
+#[test]
+fn what_was_answered_later_is_not_told_as_this_attempts_answer() {
+    let lines = plain(&call_in_attempt(
+        &call("settled", 12, Some(25)),
+        at(10),
+        Some(at(20)),
+    ));
+    assert_eq!(
+        lines[1],
+        "  written down 2023-11-14T22:13:32Z, no lasting answer in this attempt"
     );
 }
 
