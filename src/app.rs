@@ -19,6 +19,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,7 @@ pub struct Host {
     hash: String,
     clock: Arc<dyn Clock>,
     listener: TcpListener,
+    control: std::os::unix::net::UnixListener,
 }
 
 impl Host {
@@ -63,18 +65,36 @@ impl Host {
         let desk = Desk::new();
         let opened = ledger::open(&options.folder, &catalog::all_samples(), desk.clone())?;
         let reader = Reader::open(&options.folder)?;
-        let First { in_force, report, hash } =
-            reload::first(&options.location, &reader).map_err(|it| anyhow!(it))?;
+        let First {
+            in_force,
+            report,
+            hash,
+        } = reload::first(&options.location, &reader).map_err(|it| anyhow!(it))?;
         let listen = in_force.config.server.listen;
-        let listener = TcpListener::bind(listen)
-            .with_context(|| format!("cannot listen on {listen}: is another program listening there? See [server] listen"))?;
+        let listener = TcpListener::bind(listen).with_context(|| {
+            format!(
+                "cannot listen on {listen}: is another program listening there? See [server] listen"
+            )
+        })?;
         // The library asks for a queue of 128, which a burst of new connections overflows.
         rustix::net::listen(&listener, CONNECTIONS_WAITING_MAX)?;
         listener.set_nonblocking(true)?;
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         raise_descriptor_limit();
-        Ok(Self { options, _lock: lock, opened, desk, current, first: report, hash, clock, listener })
+        let control = control::bind(&options.folder).context("cannot make the control socket")?;
+        Ok(Self {
+            options,
+            _lock: lock,
+            opened,
+            desk,
+            current,
+            first: report,
+            hash,
+            clock,
+            listener,
+            control,
+        })
     }
 
     /// Where it listens.
@@ -88,14 +108,35 @@ impl Host {
 
     /// Runs until a signal or until the ledger can be trusted no more.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { options, _lock, opened, desk, current, first, hash, clock, listener } = self;
-        let Opened { ledger, dictionary, arrivals, threads } = opened;
+        let Self {
+            options,
+            _lock,
+            opened,
+            desk,
+            current,
+            first,
+            hash,
+            clock,
+            listener,
+            control,
+        } = self;
+        let Opened {
+            ledger,
+            dictionary,
+            arrivals,
+            threads,
+        } = opened;
         let drain_timeout = current.load().config.server.drain_timeout;
         let address = listener.local_addr()?.to_string();
         tokio::spawn(desk.attend());
 
-        let worker =
-            Worker::start(&options.folder, current.clone(), ledger.clone(), arrivals, clock.clone())?;
+        let worker = Worker::start(
+            &options.folder,
+            current.clone(),
+            ledger.clone(),
+            arrivals,
+            clock.clone(),
+        )?;
         let nudge = worker.nudge();
         let reloader = Arc::new(Reloader::new(
             options.location.clone(),
@@ -114,7 +155,11 @@ impl Host {
             let reloader = reloader.clone();
             Arc::new(move || {
                 let problems = reloader.problems();
-                if problems.is_empty() { Ok(()) } else { Err(problems) }
+                if problems.is_empty() {
+                    Ok(())
+                } else {
+                    Err(problems)
+                }
             })
         };
         let ingress_shutdown = shutdown.child_token();
@@ -134,13 +179,23 @@ impl Host {
                 readiness.clone(),
             );
             let listener = listener.try_clone()?;
-            ingress.push(start_ingress(number, listener, intake_desk, intake, serving.clone())?);
+            ingress.push(start_ingress(
+                number,
+                listener,
+                intake_desk,
+                intake,
+                serving.clone(),
+            )?);
         }
         drop(listener);
 
         let mut tasks = tokio::task::JoinSet::new();
         let asked = Arc::new(Notify::new());
-        tasks.spawn(reload::watch(reloader.clone(), asked.clone(), shutdown.clone()));
+        tasks.spawn(reload::watch(
+            reloader.clone(),
+            asked.clone(),
+            shutdown.clone(),
+        ));
         let operator = Arc::new(Operator {
             ledger: ledger.clone(),
             reader: std::sync::Mutex::new(Reader::open(&options.folder)?),
@@ -149,8 +204,17 @@ impl Host {
             reloader,
             address,
         });
-        tasks.spawn(control::serve(control::bind(&options.folder)?, operator, shutdown.clone()));
-        tasks.spawn(prune(ledger.clone(), current.clone(), clock, shutdown.clone()));
+        tasks.spawn(control::serve(
+            UnixListener::from_std(control)?,
+            operator,
+            shutdown.clone(),
+        ));
+        tasks.spawn(prune(
+            ledger.clone(),
+            current.clone(),
+            clock,
+            shutdown.clone(),
+        ));
         tasks.spawn(obey_signals(asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
         let working = tokio::spawn(worker.run(shutdown.clone()));
@@ -170,12 +234,19 @@ impl Host {
             while tasks.join_next().await.is_some() {}
         };
         if tokio::time::timeout(drain_timeout, drained).await.is_err() {
-            warn!("parts still at work after {drain_timeout:?} are ended; their runs begin again at the next start");
+            warn!(
+                "parts still at work after {drain_timeout:?} are ended; their runs begin again at the next start"
+            );
         }
-        let failed = ledger.unavailable().filter(|it| matches!(it, LedgerError::Failed(_)));
+        let failed = ledger
+            .unavailable()
+            .filter(|it| matches!(it, LedgerError::Failed(_)));
         ledger.close();
         let flushed = tokio::task::spawn_blocking(move || threads.join());
-        if tokio::time::timeout(drain_timeout.max(FAREWELL), flushed).await.is_err() {
+        if tokio::time::timeout(drain_timeout.max(FAREWELL), flushed)
+            .await
+            .is_err()
+        {
             bail!("the ledger could not be flushed in time; nothing that was answered 200 is lost");
         }
         let _ = std::fs::remove_file(options.folder.control_socket());
@@ -196,7 +267,10 @@ fn wait_for_others(folder: &Folder) {
         return;
     }
     while let Some(pid) = folder.other_user() {
-        warn!(pid, "the last host ended uncleanly and process {pid} still has the ledger open: waiting for it to end");
+        warn!(
+            pid,
+            "the last host ended uncleanly and process {pid} still has the ledger open: waiting for it to end"
+        );
         std::thread::sleep(SAY_WAITING_EVERY);
     }
 }
@@ -208,19 +282,23 @@ fn start_ingress(
     intake: Intake,
     serving: Serving,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name(format!("ingress-{number}")).spawn(move || {
-        runtime.block_on(async move {
-            tokio::spawn(desk.attend());
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(it) => serve(it, Arc::new(intake), serving).await,
-                Err(error) => {
-                    error!(%error, "the listening socket cannot be used: {error}");
-                    serving.shutdown.cancel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let thread = std::thread::Builder::new()
+        .name(format!("ingress-{number}"))
+        .spawn(move || {
+            runtime.block_on(async move {
+                tokio::spawn(desk.attend());
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(it) => serve(it, Arc::new(intake), serving).await,
+                    Err(error) => {
+                        error!(%error, "the listening socket cannot be used: {error}");
+                        serving.shutdown.cancel();
+                    }
                 }
-            }
-        });
-    })?;
+            });
+        })?;
     Ok(thread)
 }
 
@@ -269,7 +347,12 @@ async fn watch_ledger(ledger: Ledger, shutdown: CancellationToken) {
 }
 
 /// Deletes what is past its retention, in small bites between other commits.
-async fn prune(ledger: Ledger, current: Current, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
+async fn prune(
+    ledger: Ledger,
+    current: Current,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -301,5 +384,11 @@ async fn prune(ledger: Ledger, current: Current, clock: Arc<dyn Clock>, shutdown
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
 }

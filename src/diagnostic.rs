@@ -55,7 +55,11 @@ impl Diagnostic {
             line,
             column,
             length: 1,
-            source_line: text.lines().nth(line.saturating_sub(1)).unwrap_or_default().to_owned(),
+            source_line: text
+                .lines()
+                .nth(line.saturating_sub(1))
+                .unwrap_or_default()
+                .to_owned(),
             message: message.into(),
             help: None,
         }
@@ -121,7 +125,11 @@ impl fmt::Display for Diagnostic {
             let gutter = " ".repeat(number.len());
             // A line of thousands of characters would bury the message.
             let (shown, column) = window(&self.source_line, self.column.max(1));
-            let marks = "^".repeat(self.length.min(shown.chars().count().saturating_sub(column - 1)).max(1));
+            let marks = "^".repeat(
+                self.length
+                    .min(shown.chars().count().saturating_sub(column - 1))
+                    .max(1),
+            );
             writeln!(f, "{gutter}--> {}:{}:{}", self.file, self.line, self.column)?;
             writeln!(f, "{gutter} |")?;
             writeln!(f, "{number} | {shown}")?;
@@ -138,21 +146,34 @@ const LINE_SHOWN_CHARS_MAX: usize = 160;
 
 /// The part of a line around a column, and the column in it. A tab takes one place, so that the mark stands right.
 fn window(line: &str, column: usize) -> (String, usize) {
-    let chars: Vec<char> = line.chars().map(|it| if it == '\t' { ' ' } else { it }).collect();
+    let chars: Vec<char> = line
+        .chars()
+        .map(|it| if it == '\t' { ' ' } else { it })
+        .collect();
     if chars.len() <= LINE_SHOWN_CHARS_MAX {
         return (chars.into_iter().collect(), column);
     }
-    let start = column.saturating_sub(LINE_SHOWN_CHARS_MAX / 2).min(chars.len());
+    let start = column
+        .saturating_sub(LINE_SHOWN_CHARS_MAX / 2)
+        .min(chars.len());
     let end = (start + LINE_SHOWN_CHARS_MAX).min(chars.len());
     (chars[start..end].iter().collect(), (column - start).max(1))
 }
 
 /// The nearest of `known` to what was written, when it is near enough to be what was meant.
-pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let near_enough = 2.max(written.chars().count() / 3);
     known
         .into_iter()
-        .map(|it| (strsim::damerau_levenshtein(&written.to_lowercase(), &it.to_lowercase()), it))
+        .map(|it| {
+            (
+                strsim::damerau_levenshtein(&written.to_lowercase(), &it.to_lowercase()),
+                it,
+            )
+        })
         .filter(|(distance, _)| *distance <= near_enough)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, it)| it)
@@ -164,7 +185,13 @@ mod tests {
 
     #[test]
     fn an_error_shows_file_line_column_the_line_and_what_to_write() {
-        let it = Diagnostic::at_bytes("handlers.toml", "a = 1\nbcd = 2\n", 6..9, "unknown key `bcd`").help("write `abc`");
+        let it = Diagnostic::at_bytes(
+            "handlers.toml",
+            "a = 1\nbcd = 2\n",
+            6..9,
+            "unknown key `bcd`",
+        )
+        .help("write `abc`");
         assert_eq!(
             it.to_string(),
             "error: unknown key `bcd`\n --> handlers.toml:2:1\n  |\n2 | bcd = 2\n  | ^^^\n  = help: write `abc`"
@@ -173,8 +200,14 @@ mod tests {
 
     #[test]
     fn a_suggestion_is_made_only_for_what_is_near() {
-        assert_eq!(did_you_mean("retyr", ["retry", "events", "script"]), Some("retry"));
-        assert_eq!(did_you_mean("invoice.payed", ["invoice.paid", "invoice.voided"]), Some("invoice.paid"));
+        assert_eq!(
+            did_you_mean("retyr", ["retry", "events", "script"]),
+            Some("retry")
+        );
+        assert_eq!(
+            did_you_mean("invoice.payed", ["invoice.paid", "invoice.voided"]),
+            Some("invoice.paid")
+        );
         assert_eq!(did_you_mean("zzz", ["retry", "events"]), None);
     }
 }

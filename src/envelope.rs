@@ -50,7 +50,10 @@ pub struct Parsed {
 impl Wanted {
     /// The envelope's fields and these dotted paths.
     pub fn new<'a>(paths: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut it = Self { root: Node::default(), count: 0 };
+        let mut it = Self {
+            root: Node::default(),
+            count: 0,
+        };
         for path in ENVELOPE {
             it.add(path);
         }
@@ -80,7 +83,11 @@ impl Wanted {
     fn slot_of(&self, path: &str) -> Option<usize> {
         let mut node = &self.root;
         for name in path.split('.') {
-            node = node.fields.iter().find(|(known, _)| known == name).map(|(_, it)| it)?;
+            node = node
+                .fields
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, it)| it)?;
         }
         node.slot
     }
@@ -94,9 +101,12 @@ impl Wanted {
     pub fn read(&self, body: &[u8], received_at: UnixMillis) -> Parsed {
         let mut values = vec![None; self.count];
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let read = Seed { node: &self.root, values: &mut values }
-            .deserialize(&mut deserializer)
-            .and_then(|()| deserializer.end());
+        let read = Seed {
+            node: &self.root,
+            values: &mut values,
+        }
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
         let unreadable = match read {
             Ok(()) => lacking(&values),
             Err(error) => Some(format!("it is not JSON: {error}")),
@@ -108,7 +118,10 @@ impl Wanted {
                 unreadable: Some(why),
                 ..Envelope::default()
             };
-            return Parsed { envelope, values: vec![None; self.count] };
+            return Parsed {
+                envelope,
+                values: vec![None; self.count],
+            };
         }
         let envelope = Envelope {
             id: values[0].clone().unwrap_or_default(),
@@ -143,7 +156,9 @@ fn moment(text: &str) -> Option<UnixMillis> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Some(UnixMillis(seconds.saturating_mul(1000)));
     }
-    text.parse::<jiff::Timestamp>().ok().map(|it| UnixMillis(it.as_millisecond()))
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(|it| UnixMillis(it.as_millisecond()))
 }
 
 /// Walks a value along a node: keeps what has a slot, goes into what has fields, skips the rest.
@@ -213,7 +228,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(child) = map.next_key_seed(Key(self.node))? {
             match child {
-                Some(node) => map.next_value_seed(Seed { node, values: &mut *self.values })?,
+                Some(node) => map.next_value_seed(Seed {
+                    node,
+                    values: &mut *self.values,
+                })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -242,7 +260,12 @@ impl<'a> Visitor<'_> for Key<'a> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.fields.iter().find(|(known, _)| known == name).map(|(_, it)| it))
+        Ok(self
+            .0
+            .fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, it)| it))
     }
 }
 
@@ -253,8 +276,12 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_700_000_000_123);
 
     fn read(body: &str) -> Parsed {
-        Wanted::new(["data.object.customer", "data.object.id", "data.object.lines.total"])
-            .read(body.as_bytes(), NOW)
+        Wanted::new([
+            "data.object.customer",
+            "data.object.id",
+            "data.object.lines.total",
+        ])
+        .read(body.as_bytes(), NOW)
     }
 
     #[test]
@@ -300,7 +327,10 @@ mod tests {
         check_unreadable(b"{}", "no `id`");
         check_unreadable(b"[]", "no `id`");
         check_unreadable(b"{\"id\":\"evt_1\"}", "no `type`");
-        check_unreadable(b"{\"id\":\"a\",\"type\":\"b\",\"object\":\"charge\"}", "its `object`");
+        check_unreadable(
+            b"{\"id\":\"a\",\"type\":\"b\",\"object\":\"charge\"}",
+            "its `object`",
+        );
         check_unreadable(b"{\"id\":\"a\",\"type\":\"b\"} x", "not JSON");
         check_unreadable(b"\xef\xbb\xbf{}", "not JSON");
         check_unreadable(b"{\"id\":\"\xff\",\"type\":\"b\"}", "not JSON");

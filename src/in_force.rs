@@ -37,7 +37,11 @@ pub struct LoadedHandler {
 
 impl InForce {
     /// Puts a version together; `programs` are those of the handlers, in their order.
-    pub fn new(config: Config, services: Services, programs: Vec<Result<Arc<Program>, String>>) -> Self {
+    pub fn new(
+        config: Config,
+        services: Services,
+        programs: Vec<Result<Arc<Program>, String>>,
+    ) -> Self {
         let wanted = wanted(&config);
         let router = Router::new(&config);
         let handlers: Vec<Arc<LoadedHandler>> = config
@@ -45,17 +49,36 @@ impl InForce {
             .iter()
             .zip(programs)
             .map(|(handler, program)| {
-                let grants =
-                    Grants { collections: handler.records.clone(), services: handler.services.clone() };
-                let positions =
-                    order_paths(handler).iter().filter_map(|it| wanted.position_of(it)).collect();
+                let grants = Grants {
+                    collections: handler.records.clone(),
+                    services: handler.services.clone(),
+                };
+                let positions = order_paths(handler)
+                    .iter()
+                    .filter_map(|it| wanted.position_of(it))
+                    .collect();
                 let handler = handler.clone();
-                Arc::new(LoadedHandler { handler, program, grants: Arc::new(grants), positions })
+                Arc::new(LoadedHandler {
+                    handler,
+                    program,
+                    grants: Arc::new(grants),
+                    positions,
+                })
             })
             .collect();
-        let by_name =
-            handlers.iter().enumerate().map(|(at, it)| (it.handler.name.clone(), at)).collect();
-        Self { config, services, wanted, handlers, by_name, router }
+        let by_name = handlers
+            .iter()
+            .enumerate()
+            .map(|(at, it)| (it.handler.name.clone(), at))
+            .collect();
+        Self {
+            config,
+            services,
+            wanted,
+            handlers,
+            by_name,
+            router,
+        }
     }
 
     pub fn handlers(&self) -> &[Arc<LoadedHandler>] {
@@ -112,5 +135,11 @@ fn order_paths(handler: &Handler) -> &[String] {
 }
 
 fn wanted(config: &Config) -> Wanted {
-    Wanted::new(config.handlers.iter().flat_map(order_paths).map(String::as_str))
+    Wanted::new(
+        config
+            .handlers
+            .iter()
+            .flat_map(order_paths)
+            .map(String::as_str),
+    )
 }

@@ -11,7 +11,17 @@ pub const RUNS_PER_EVENT_MAX: i64 = 10_000;
 
 /// Which run: the event's number times 10,000, plus 1 for its first run, 2 for its second. Rises with acceptance.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[serde(transparent)]
 pub struct RunId(pub i64);
@@ -59,8 +69,15 @@ pub enum State {
 }
 
 impl State {
-    pub const ALL: [Self; 7] =
-        [Self::Ready, Self::Waiting, Self::Held, Self::Dead, Self::Done, Self::Skipped, Self::Dropped];
+    pub const ALL: [Self; 7] = [
+        Self::Ready,
+        Self::Waiting,
+        Self::Held,
+        Self::Dead,
+        Self::Done,
+        Self::Skipped,
+        Self::Dropped,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,11 +149,17 @@ pub fn after_failure(
     random: f64,
 ) -> Next {
     if attempt >= policy.attempts_max {
-        return Next::GiveUp { why: format!("{attempt} of {} attempts failed", policy.attempts_max) };
+        return Next::GiveUp {
+            why: format!("{attempt} of {} attempts failed", policy.attempts_max),
+        };
     }
-    let doubled = policy.first.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1)));
+    let doubled = policy
+        .first
+        .saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1)));
     let jittered = doubled.min(policy.max).mul_f64(random.clamp(0.0, 1.0));
-    Next::Wait { until: now.after(retry_after.unwrap_or(jittered)) }
+    Next::Wait {
+        until: now.after(retry_after.unwrap_or(jittered)),
+    }
 }
 
 #[cfg(test)]
@@ -144,17 +167,26 @@ mod tests {
     use super::*;
 
     fn policy() -> RetryPolicy {
-        RetryPolicy { attempts_max: 4, first: Duration::from_secs(5), max: Duration::from_secs(15) }
+        RetryPolicy {
+            attempts_max: 4,
+            first: Duration::from_secs(5),
+            max: Duration::from_secs(15),
+        }
     }
 
     #[track_caller]
     fn check(attempt: u32, retry_after_s: Option<u64>, random: f64, expected: Next) {
         let retry_after = retry_after_s.map(Duration::from_secs);
-        assert_eq!(after_failure(attempt, &policy(), retry_after, UnixMillis(0), random), expected);
+        assert_eq!(
+            after_failure(attempt, &policy(), retry_after, UnixMillis(0), random),
+            expected
+        );
     }
 
     fn wait(until_ms: i64) -> Next {
-        Next::Wait { until: UnixMillis(until_ms) }
+        Next::Wait {
+            until: UnixMillis(until_ms),
+        }
     }
 
     #[test]
@@ -177,14 +209,30 @@ mod tests {
 
     #[test]
     fn the_last_attempt_is_the_last() {
-        check(4, Some(120), 0.5, Next::GiveUp { why: "4 of 4 attempts failed".into() });
+        check(
+            4,
+            Some(120),
+            0.5,
+            Next::GiveUp {
+                why: "4 of 4 attempts failed".into(),
+            },
+        );
     }
 
     #[test]
     fn a_run_of_its_own_shares_no_lane() {
-        assert_ne!(Lane::of("h", "s", None, "evt_1"), Lane::own("h", "s", "evt_1"));
-        assert_ne!(Lane::of("h", "s", Some("a"), "b"), Lane::of("h", "s", None, "ab"));
-        assert_eq!(Lane::of("h", "s", None, "cus_1"), Lane::of("h", "s", None, "cus_1"));
+        assert_ne!(
+            Lane::of("h", "s", None, "evt_1"),
+            Lane::own("h", "s", "evt_1")
+        );
+        assert_ne!(
+            Lane::of("h", "s", Some("a"), "b"),
+            Lane::of("h", "s", None, "ab")
+        );
+        assert_eq!(
+            Lane::of("h", "s", None, "cus_1"),
+            Lane::of("h", "s", None, "cus_1")
+        );
     }
 
     #[test]

@@ -10,7 +10,10 @@ pub fn start() -> Result<(), String> {
     let filter = EnvFilter::try_new(&wanted)
         .map_err(|error| format!("{VARIABLE}={wanted} cannot be read: {error}; write for example `info` or `hookyard=debug`"))?;
     let is_terminal = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     if is_terminal {
         logs.init();
     } else {

@@ -168,6 +168,12 @@ mod tests {
 pub fn all_samples() -> Vec<String> {
     const OF_EACH: u64 = 3;
     const CREATED_S: i64 = 1_700_000_000;
-    let seeds = (1..=OF_EACH).map(|number| SampleSeed { number, created_s: CREATED_S, livemode: false });
-    seeds.flat_map(|seed| kinds().filter_map(move |it| sample(it.name, &seed))).collect()
+    let seeds = (1..=OF_EACH).map(|number| SampleSeed {
+        number,
+        created_s: CREATED_S,
+        livemode: false,
+    });
+    seeds
+        .flat_map(|seed| kinds().filter_map(move |it| sample(it.name, &seed)))
+        .collect()
 }

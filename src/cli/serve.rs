@@ -7,11 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
     crate::telemetry::start().map_err(|it| anyhow::anyhow!(it))?;
-    let options = Options { location: places.location(), folder: places.folder() };
+    let options = Options {
+        location: places.location(),
+        folder: places.folder(),
+    };
     let host = Host::build(options)?;
     // The one line on standard output, for people and for scripts that start a host.
     println!("listening on http://{}", host.address()?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(host.run(CancellationToken::new()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,12 +9,21 @@ pub enum Command {
     Reload,
     /// What is wrong with the host, if anything.
     Status,
-    RetryRun { run: i64 },
-    DropRun { run: i64 },
+    RetryRun {
+        run: i64,
+    },
+    DropRun {
+        run: i64,
+    },
     /// Run a stored event again, through one handler or all that want it.
-    Replay { event: String, handler: Option<String> },
+    Replay {
+        event: String,
+        handler: Option<String>,
+    },
     /// Write records by hand; one without a body is removed.
-    SetRecords { records: Vec<RecordByHand> },
+    SetRecords {
+        records: Vec<RecordByHand>,
+    },
 }
 
 /// A record as a person gives it.
@@ -29,10 +38,15 @@ pub struct RecordByHand {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    Done { affected: usize },
+    Done {
+        affected: usize,
+    },
     /// Runs that were made.
     Runs(Vec<i64>),
     Reloaded(Report),
-    Status { problems: Vec<String>, address: String },
+    Status {
+        problems: Vec<String>,
+        address: String,
+    },
     Refused(String),
 }

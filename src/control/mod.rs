@@ -24,14 +24,15 @@ const CONNECTIONS_MAX: usize = 16;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the socket, for its owner alone. One that an earlier host left behind is replaced: we hold the folder's lock.
-pub fn bind(folder: &Folder) -> std::io::Result<UnixListener> {
+pub fn bind(folder: &Folder) -> std::io::Result<std::os::unix::net::UnixListener> {
     let path = folder.control_socket();
     match std::fs::remove_file(&path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = std::os::unix::net::UnixListener::bind(&path)?;
+    listener.set_nonblocking(true)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
@@ -41,7 +42,9 @@ pub async fn serve(listener: UnixListener, operator: Arc<Operator>, shutdown: Ca
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let tasks = TaskTracker::new();
     loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
+        let Ok(permit) = connections.clone().acquire_owned().await else {
+            break;
+        };
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,

@@ -29,10 +29,22 @@ impl Operator {
             Command::Status => {
                 let mut problems = self.reloader.problems();
                 problems.extend(self.ledger.unavailable().map(|it| it.to_string()));
-                Reply::Status { problems, address: self.address.clone() }
+                Reply::Status {
+                    problems,
+                    address: self.address.clone(),
+                }
             }
-            Command::RetryRun { run } => reply(self.ledger.order(Order::Retry { run: RunId(run) }).await),
-            Command::DropRun { run } => reply(self.ledger.order(Order::Drop { run: RunId(run), at }).await),
+            Command::RetryRun { run } => {
+                reply(self.ledger.order(Order::Retry { run: RunId(run) }).await)
+            }
+            Command::DropRun { run } => reply(
+                self.ledger
+                    .order(Order::Drop {
+                        run: RunId(run),
+                        at,
+                    })
+                    .await,
+            ),
             Command::Replay { event, handler } => self.replay(&event, handler.as_deref()).await,
             Command::SetRecords { records } => self.set_records(records).await,
         }
@@ -66,7 +78,9 @@ impl Operator {
             planned
         };
         if planned.is_empty() {
-            return Reply::Refused(format!("there is no event {id}; `hookyard events list` shows the events"));
+            return Reply::Refused(format!(
+                "there is no event {id}; `hookyard events list` shows the events"
+            ));
         }
         let mut made = Vec::new();
         for (event_seq, runs) in planned {
@@ -78,7 +92,9 @@ impl Operator {
             }
         }
         if made.is_empty() {
-            return Reply::Refused(format!("no handler takes event {id}; name one with --handler"));
+            return Reply::Refused(format!(
+                "no handler takes event {id}; name one with --handler"
+            ));
         }
         Reply::Runs(made)
     }
@@ -90,7 +106,12 @@ impl Operator {
         }
         // All are asked for before the first is waited for: the ledger commits them together.
         let mut asked = Vec::with_capacity(records.len());
-        for RecordByHand { collection, id, body } in records {
+        for RecordByHand {
+            collection,
+            id,
+            body,
+        } in records
+        {
             let order = Order::SetRecord {
                 key: RecordKey { collection, id },
                 body,
@@ -110,7 +131,11 @@ impl Operator {
             }
         }
         if let Some(why) = refused {
-            let others = if affected > 0 { format!("; {affected} other records are written") } else { String::new() };
+            let others = if affected > 0 {
+                format!("; {affected} other records are written")
+            } else {
+                String::new()
+            };
             return Reply::Refused(format!("{why}{others}"));
         }
         Reply::Done { affected }
@@ -119,10 +144,17 @@ impl Operator {
 
 /// What is wrong with a record that a person gives.
 fn problem_of(it: &RecordByHand) -> Option<String> {
-    let RecordByHand { collection, id, body } = it;
+    let RecordByHand {
+        collection,
+        id,
+        body,
+    } = it;
     for (what, name) in [("a collection's name", collection), ("a record's id", id)] {
         if name.is_empty() || name.len() > RECORD_NAME_BYTES_MAX {
-            return Some(format!("{what} has 1 to {RECORD_NAME_BYTES_MAX} bytes, `{name}` has {}", name.len()));
+            return Some(format!(
+                "{what} has 1 to {RECORD_NAME_BYTES_MAX} bytes, `{name}` has {}",
+                name.len()
+            ));
         }
     }
     let body = body.as_deref()?;
@@ -134,7 +166,9 @@ fn problem_of(it: &RecordByHand) -> Option<String> {
     }
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body) {
         Ok(_) => None,
-        Err(error) => Some(format!("the body of record `{id}` is no JSON object: {error}")),
+        Err(error) => Some(format!(
+            "the body of record `{id}` is no JSON object: {error}"
+        )),
     }
 }
 

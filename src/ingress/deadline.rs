@@ -7,8 +7,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -96,7 +96,11 @@ impl Stream {
                 return Poll::Ready(());
             }
             // While a request is being answered others watch the time; look again later.
-            let next = if phase == BUSY { Instant::now() + self.patience.rest } else { self.deadline };
+            let next = if phase == BUSY {
+                Instant::now() + self.patience.rest
+            } else {
+                self.deadline
+            };
             self.timer.as_mut().reset(next);
         }
     }
@@ -109,8 +113,12 @@ impl Read for Stream {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if let Poll::Ready(it) = Pin::new(&mut self.io).poll_read(cx, buffer) {
-            let _ =
-                self.phase.0.compare_exchange(RESTING, IN_HEAD, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.phase.0.compare_exchange(
+                RESTING,
+                IN_HEAD,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             return Poll::Ready(it);
         }
         ready!(self.poll_late(cx));

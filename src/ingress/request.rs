@@ -51,12 +51,23 @@ impl Intake {
         clock: Arc<dyn Clock>,
         readiness: Readiness,
     ) -> Self {
-        Self { current, doors: ArcSwapOption::empty(), ledger, dictionary, clock, readiness }
+        Self {
+            current,
+            doors: ArcSwapOption::empty(),
+            ledger,
+            dictionary,
+            clock,
+            readiness,
+        }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let doors = self.doors();
-        match doors.doors.iter().find(|it| it.endpoint.path == request.uri().path()) {
+        match doors
+            .doors
+            .iter()
+            .find(|it| it.endpoint.path == request.uri().path())
+        {
             Some(door) if request.method() == Method::POST => {
                 self.take(&doors.of, door, request, peer).await
             }
@@ -80,7 +91,11 @@ impl Intake {
             Err(why) => return why.answer(door, peer),
         };
         let now = self.clock.now();
-        let headers = head.headers.get_all("stripe-signature").iter().map(|it| it.as_bytes());
+        let headers = head
+            .headers
+            .get_all("stripe-signature")
+            .iter()
+            .map(|it| it.as_bytes());
         let tolerance = door.endpoint.tolerance;
         let secret_number = match signature::verify(headers, &body, &door.keys, tolerance, now) {
             Ok(it) => it,
@@ -101,8 +116,23 @@ impl Intake {
             Err(error) => return self.not_stored(&LedgerError::Refused(error.to_string())),
         };
         let envelope = std::mem::take(&mut parsed.envelope);
-        let event = Event { envelope, endpoint, scope, received_at: now, secret_number, body };
-        match self.ledger.accept(Accept { event: Arc::new(event), packed, runs }).await {
+        let event = Event {
+            envelope,
+            endpoint,
+            scope,
+            received_at: now,
+            secret_number,
+            body,
+        };
+        match self
+            .ledger
+            .accept(Accept {
+                event: Arc::new(event),
+                packed,
+                runs,
+            })
+            .await
+        {
             Ok(receipt) => ack::ok(receipt),
             Err(why) => self.not_stored(&why),
         }
@@ -157,7 +187,10 @@ impl Intake {
                 keys: it.signing_secrets.iter().filter_map(Key::new).collect(),
             })
             .collect();
-        let doors = Arc::new(Doors { of: in_force.clone(), doors });
+        let doors = Arc::new(Doors {
+            of: in_force.clone(),
+            doors,
+        });
         self.doors.store(Some(doors.clone()));
         doors
     }
@@ -200,7 +233,9 @@ async fn read(mut body: Incoming, limit_bytes: usize, limit: Duration) -> Result
         let mut first: Option<Bytes> = None;
         let mut more = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+            let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() else {
+                continue;
+            };
             let so_far = first.as_ref().map_or(0, Bytes::len) + more.len();
             if so_far + piece.len() > limit_bytes {
                 return Err(Unread::TooLarge { limit_bytes });
@@ -219,5 +254,7 @@ async fn read(mut body: Incoming, limit_bytes: usize, limit: Duration) -> Result
         }
         Ok(first.unwrap_or_else(|| more.freeze()))
     };
-    tokio::time::timeout(limit, whole).await.unwrap_or(Err(Unread::TooSlow { limit }))
+    tokio::time::timeout(limit, whole)
+        .await
+        .unwrap_or(Err(Unread::TooSlow { limit }))
 }

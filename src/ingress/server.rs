@@ -66,7 +66,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, intake: Arc<Intake>, serv
     // Answers are small and must not wait for more to come.
     let _ = stream.set_nodelay(true);
     let phase = Phase::default();
-    let patience = Patience { head: serving.server.head_timeout, rest: serving.server.keep_alive };
+    let patience = Patience {
+        head: serving.server.head_timeout,
+        rest: serving.server.keep_alive,
+    };
     let service = service_fn({
         let phase = phase.clone();
         move |request| {
@@ -102,7 +105,9 @@ async fn converse(stream: TcpStream, peer: SocketAddr, intake: Arc<Intake>, serv
 
 async fn say_timeout(mut stream: TcpStream) -> std::io::Result<()> {
     stream
-        .write_all(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        .write_all(
+            b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        )
         .await?;
     stream.shutdown().await
 }

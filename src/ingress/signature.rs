@@ -18,7 +18,9 @@ pub struct Key(Hmac<Sha256>);
 impl Key {
     /// The whole text of the secret is the key, `whsec_` included.
     pub fn new(secret: &Secret) -> Option<Self> {
-        Hmac::new_from_slice(secret.reveal().as_bytes()).ok().map(Self)
+        Hmac::new_from_slice(secret.reveal().as_bytes())
+            .ok()
+            .map(Self)
     }
 
     /// The signature that goes with a payload, as Stripe would make it.
@@ -42,7 +44,9 @@ pub enum Reject {
     NoHeader,
     #[error("it has {0} Stripe-Signature headers; does a proxy add one?")]
     SeveralHeaders(usize),
-    #[error("its Stripe-Signature header has {size_bytes} bytes, the limit is {HEADER_SIZE_BYTES_MAX}")]
+    #[error(
+        "its Stripe-Signature header has {size_bytes} bytes, the limit is {HEADER_SIZE_BYTES_MAX}"
+    )]
     HeaderTooLong { size_bytes: usize },
     #[error("its Stripe-Signature header is malformed: {0}")]
     Malformed(&'static str),
@@ -52,10 +56,20 @@ pub enum Reject {
         "no v1 signature fits any of the endpoint's {secrets} signing secrets; is the secret that of this endpoint, and does anything before the host change the body?"
     )]
     NoMatch { secrets: usize },
-    #[error("it was signed {by_seconds} s ago, the tolerance is {tolerance_seconds} s; is the clock right?")]
-    TooOld { by_seconds: i64, tolerance_seconds: i64 },
-    #[error("it was signed {by_seconds} s in the future, the tolerance is {tolerance_seconds} s; is the clock right?")]
-    TooNew { by_seconds: i64, tolerance_seconds: i64 },
+    #[error(
+        "it was signed {by_seconds} s ago, the tolerance is {tolerance_seconds} s; is the clock right?"
+    )]
+    TooOld {
+        by_seconds: i64,
+        tolerance_seconds: i64,
+    },
+    #[error(
+        "it was signed {by_seconds} s in the future, the tolerance is {tolerance_seconds} s; is the clock right?"
+    )]
+    TooNew {
+        by_seconds: i64,
+        tolerance_seconds: i64,
+    },
 }
 
 /// Verifies a payload against all of an endpoint's secrets. Says which one matched, counted from 1.
@@ -74,14 +88,22 @@ pub fn verify<'a>(
         return Err(Reject::EmptyBody);
     }
     let signed = Header::parse(header)?;
-    let number = matching(&signed, body, keys).ok_or(Reject::NoMatch { secrets: keys.len() })?;
+    let number = matching(&signed, body, keys).ok_or(Reject::NoMatch {
+        secrets: keys.len(),
+    })?;
     let age = now.seconds() - signed.seconds;
     let tolerance_seconds = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
     if age > tolerance_seconds {
-        return Err(Reject::TooOld { by_seconds: age, tolerance_seconds });
+        return Err(Reject::TooOld {
+            by_seconds: age,
+            tolerance_seconds,
+        });
     }
     if -age > tolerance_seconds {
-        return Err(Reject::TooNew { by_seconds: -age, tolerance_seconds });
+        return Err(Reject::TooNew {
+            by_seconds: -age,
+            tolerance_seconds,
+        });
     }
     Ok(number)
 }
@@ -121,7 +143,9 @@ struct Header<'a> {
 impl<'a> Header<'a> {
     fn parse(header: &'a [u8]) -> Result<Self, Reject> {
         if header.len() > HEADER_SIZE_BYTES_MAX {
-            return Err(Reject::HeaderTooLong { size_bytes: header.len() });
+            return Err(Reject::HeaderTooLong {
+                size_bytes: header.len(),
+            });
         }
         let mut timestamp = None;
         let mut signatures = Vec::new();
@@ -129,7 +153,9 @@ impl<'a> Header<'a> {
         for (at, part) in header.split(|it| *it == b',').enumerate() {
             // White space may stand behind a comma; elsewhere the libraries take it as part of a key or a value.
             let part = if at == 0 { part } else { trim_start(part) };
-            let Some(at) = part.iter().position(|it| *it == b'=') else { continue };
+            let Some(at) = part.iter().position(|it| *it == b'=') else {
+                continue;
+            };
             let (key, value) = (&part[..at], &part[at + 1..]);
             match key {
                 b"t" => {
@@ -157,8 +183,14 @@ impl<'a> Header<'a> {
         if signatures_seen == 0 {
             return Err(Reject::Malformed("it has no v1 signature"));
         }
-        let seconds = timestamp.parse().map_err(|_| Reject::Malformed("`t` is no number"))?;
-        Ok(Self { timestamp, seconds, signatures })
+        let seconds = timestamp
+            .parse()
+            .map_err(|_| Reject::Malformed("`t` is no number"))?;
+        Ok(Self {
+            timestamp,
+            seconds,
+            signatures,
+        })
     }
 }
 
@@ -166,7 +198,8 @@ fn digits(value: &[u8]) -> Result<&str, Reject> {
     const DIGITS_MAX: usize = 12;
     // All libraries read a plus sign as part of the number, and none has it in what is signed.
     let value = value.strip_prefix(b"+").unwrap_or(value);
-    let is_number = !value.is_empty() && value.len() <= DIGITS_MAX && value.iter().all(u8::is_ascii_digit);
+    let is_number =
+        !value.is_empty() && value.len() <= DIGITS_MAX && value.iter().all(u8::is_ascii_digit);
     match std::str::from_utf8(value) {
         Ok(text) if is_number => Ok(text),
         Ok(_) | Err(_) => Err(Reject::Malformed("`t` is no number of 1 to 12 digits")),

@@ -57,7 +57,10 @@ impl Dictionary {
             static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         COMPRESSOR.with_borrow_mut(|slot| {
-            if slot.as_ref().is_none_or(|(it, _)| !Arc::ptr_eq(&it.0, &self.0)) {
+            if slot
+                .as_ref()
+                .is_none_or(|(it, _)| !Arc::ptr_eq(&it.0, &self.0))
+            {
                 let fresh = zstd::bulk::Compressor::with_dictionary(LEVEL, &self.0.bytes)?;
                 *slot = Some((self.clone(), fresh));
             }
@@ -70,7 +73,11 @@ impl Dictionary {
                 compressor.compress_to_buffer(body, buffer)?;
                 // An exact copy: what waits in the queue must not hold the bound's worth of memory.
                 let bytes = buffer.as_slice().to_vec();
-                Ok(Packed { dictionary: self.0.id, bytes, size_bytes: body.len() })
+                Ok(Packed {
+                    dictionary: self.0.id,
+                    bytes,
+                    size_bytes: body.len(),
+                })
             })
         })
     }
@@ -97,7 +104,12 @@ mod tests {
             .collect();
         for bytes in [Dictionary::train(&samples), Vec::new()] {
             let dictionary = Dictionary::new(1, bytes);
-            for body in [&b""[..], b"{}", b"\xff\xfe not utf-8", samples[7].as_bytes()] {
+            for body in [
+                &b""[..],
+                b"{}",
+                b"\xff\xfe not utf-8",
+                samples[7].as_bytes(),
+            ] {
                 let packed = dictionary.pack(body).unwrap();
                 let back = dictionary.unpack(&packed.bytes, packed.size_bytes).unwrap();
                 assert_eq!(back, body);

@@ -49,8 +49,15 @@ impl Folder {
 
     /// Makes the folder if need be (only for its owner) and takes its lock.
     pub fn lock(&self) -> Result<FolderLock, FolderError> {
-        let io = |cause| FolderError::Io { path: self.0.clone(), cause };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(io)?;
+        let io = |cause| FolderError::Io {
+            path: self.0.clone(),
+            cause,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(io)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -64,7 +71,10 @@ impl Folder {
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = file.take(20).read_to_string(&mut pid);
-                return Err(FolderError::InUse { path: self.0.clone(), pid: pid.trim().into() });
+                return Err(FolderError::InUse {
+                    path: self.0.clone(),
+                    pid: pid.trim().into(),
+                });
             }
             Err(TryLockError::Error(cause)) => return Err(io(cause)),
         }
@@ -86,7 +96,9 @@ impl Folder {
         let mut wanted = rustix::process::Flock::from(rustix::process::FlockType::WriteLock);
         wanted.start = WAL_DEAD_MAN_SWITCH;
         wanted.length = 1;
-        let holder = rustix::process::fcntl_getlk(&file, &wanted).ok().flatten()?;
+        let holder = rustix::process::fcntl_getlk(&file, &wanted)
+            .ok()
+            .flatten()?;
         holder.pid.map(|it| it.as_raw_nonzero().get())
     }
 
@@ -106,7 +118,10 @@ mod tests {
         let folder = Folder::new(dir.path().join("data"));
         let lock = folder.lock().unwrap();
         let refused = folder.lock().unwrap_err().to_string();
-        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
         drop(lock);
         folder.lock().unwrap();
     }

@@ -32,18 +32,29 @@ pub struct Receipt {
 
 impl Receipt {
     fn new(event_seq: i64, is_duplicate: bool) -> Self {
-        Self { event_seq, is_duplicate, _only_the_ledger_makes_one: () }
+        Self {
+            event_seq,
+            is_duplicate,
+            _only_the_ledger_makes_one: (),
+        }
     }
 }
 
 /// Why the ledger did not do what was asked. Nothing of the request has taken effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    #[error("{waiting} events ({waiting_bytes} bytes) already wait to be stored, which is the limit")]
-    QueueFull { waiting: usize, waiting_bytes: usize },
+    #[error(
+        "{waiting} events ({waiting_bytes} bytes) already wait to be stored, which is the limit"
+    )]
+    QueueFull {
+        waiting: usize,
+        waiting_bytes: usize,
+    },
     #[error("no space is left on the disk of the data folder")]
     DiskFull,
-    #[error("the ledger stopped after a failed write ({0}); restart the host once the disk is well")]
+    #[error(
+        "the ledger stopped after a failed write ({0}); restart the host once the disk is well"
+    )]
     Failed(Arc<str>),
     #[error("the host is shutting down")]
     Closing,
@@ -133,7 +144,10 @@ impl Ledger {
 
     /// The same ledger, for the tasks of another runtime.
     pub fn at(&self, desk: Arc<Desk>) -> Self {
-        Self { queue: self.queue.clone(), desk }
+        Self {
+            queue: self.queue.clone(),
+            desk,
+        }
     }
 
     /// Why the ledger can take nothing, when it cannot.
@@ -160,7 +174,11 @@ impl Ledger {
 
     async fn ask(&self, operation: Operation) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Request { operation, reply, desk: self.desk.clone() })?;
+        self.queue.push(Request {
+            operation,
+            reply,
+            desk: self.desk.clone(),
+        })?;
         answer.await.unwrap_or(Err(LedgerError::Closing))
     }
 }

@@ -49,7 +49,10 @@ impl Queue {
                     || waiting.accepts_bytes + bytes > ACCEPTS_WAITING_BYTES_MAX
                 {
                     let waiting_bytes = waiting.accepts_bytes;
-                    return Err(LedgerError::QueueFull { waiting: count, waiting_bytes });
+                    return Err(LedgerError::QueueFull {
+                        waiting: count,
+                        waiting_bytes,
+                    });
                 }
                 waiting.accepts_bytes += bytes;
                 waiting.accepts.push(request);
@@ -98,7 +101,10 @@ impl Queue {
             } else if waiting.closed.is_some() {
                 return None;
             } else {
-                waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                waiting = self
+                    .bell
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
         }
         let mut batch = take_front(&mut waiting.accepts);

@@ -134,8 +134,13 @@ pub enum CallState {
 }
 
 impl CallState {
-    pub const ALL: [Self; 5] =
-        [Self::Intended, Self::Settled, Self::Unsettled, Self::Refused, Self::Unsent];
+    pub const ALL: [Self; 5] = [
+        Self::Intended,
+        Self::Settled,
+        Self::Unsettled,
+        Self::Refused,
+        Self::Unsent,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -155,24 +160,42 @@ impl CallState {
 /// What an operator, a reload or the host's own housekeeping asks for.
 #[derive(Debug)]
 pub enum Order {
-    /// Dead, waiting or held: ready again, on the same journal and keys.
+    /// Dead or waiting: ready again, on the same journal and keys.
     Retry { run: RunId },
     /// Open: finished without effect.
     Drop { run: RunId, at: UnixMillis },
     /// A new run of a stored event for each of these handlers, refused while an earlier one is open.
-    Replay { event_seq: i64, runs: Vec<PlannedRun> },
+    Replay {
+        event_seq: i64,
+        runs: Vec<PlannedRun>,
+    },
     /// Held or ready runs of these handlers change state: `Some(why)` holds, `None` releases.
-    Hold { handler: Arc<str>, why: Option<String> },
+    Hold {
+        handler: Arc<str>,
+        why: Option<String>,
+    },
     /// Lanes of open runs after `order_by` changed.
     Relane { lanes: Vec<(RunId, Lane)> },
     /// A record written by hand; `None` removes it.
-    SetRecord { key: RecordKey, body: Option<String>, at: UnixMillis },
+    SetRecord {
+        key: RecordKey,
+        body: Option<String>,
+        at: UnixMillis,
+    },
     /// The text of a script version, kept so that it can be run and shown later.
-    KeepVersion { hash: Arc<str>, script: String, sources: String, at: UnixMillis },
+    KeepVersion {
+        hash: Arc<str>,
+        script: String,
+        sources: String,
+        at: UnixMillis,
+    },
     /// A value of `meta`.
     SetMeta { key: String, value: String },
     /// Deletes one bite of what is older than this; answers how many events went.
-    Prune { events_before: UnixMillis, dedupe_before: UnixMillis },
+    Prune {
+        events_before: UnixMillis,
+        dedupe_before: UnixMillis,
+    },
 }
 
 /// A run that may start: what the worker needs to know to run it.
@@ -181,8 +204,10 @@ pub struct OpenRun {
     pub claim: Claim,
     pub handler: Arc<str>,
     pub lane: Lane,
-    /// Attempts that were spent so far.
+    /// Attempts so far.
     pub attempts: u32,
+    /// How many of them no longer count: they were before an operator's retry.
+    pub forgiven: u32,
     /// 0 for the run that the event's acceptance made.
     pub replay: i64,
     /// At hand when the run comes straight from its acceptance.

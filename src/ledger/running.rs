@@ -33,8 +33,12 @@ pub struct Running {
 impl Running {
     /// Opens the file and reads who was in an engine at the last end.
     pub fn open(path: &Path) -> io::Result<(Self, Vec<Suspect>)> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let mut bytes = vec![0; SLOT_SIZE_BYTES * (THREADS_MAX + PARKED_MAX)];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -51,7 +55,10 @@ impl Running {
                 let ends = u32::from_le_bytes(it[8..12].try_into().ok()?);
                 // One that only waited for its turn has nothing to do with this end.
                 let this_end = u32::from(slot < THREADS_MAX);
-                (run != 0).then_some(Suspect { run: RunId(run), ends: ends + this_end })
+                (run != 0).then_some(Suspect {
+                    run: RunId(run),
+                    ends: ends + this_end,
+                })
             })
             .collect();
         Ok((Self { file }, suspects))
@@ -62,7 +69,8 @@ impl Running {
         let mut bytes = [0; SLOT_SIZE_BYTES];
         bytes[..8].copy_from_slice(&run.0.to_le_bytes());
         bytes[8..12].copy_from_slice(&ends.to_le_bytes());
-        self.file.write_all_at(&bytes, (slot * SLOT_SIZE_BYTES) as u64)
+        self.file
+            .write_all_at(&bytes, (slot * SLOT_SIZE_BYTES) as u64)
     }
 
     /// Keeps suspects in mind that have not run again yet, and forgets all else. No thread may be in an engine.
@@ -78,7 +86,8 @@ impl Running {
 
     /// Says that the slot's thread is out of the engine again.
     pub fn leave(&self, slot: usize) -> io::Result<()> {
-        self.file.write_all_at(&[0; SLOT_SIZE_BYTES], (slot * SLOT_SIZE_BYTES) as u64)
+        self.file
+            .write_all_at(&[0; SLOT_SIZE_BYTES], (slot * SLOT_SIZE_BYTES) as u64)
     }
 }
 
@@ -97,6 +106,12 @@ mod tests {
         running.leave(0).unwrap();
         drop(running);
         let (_, suspects) = Running::open(&path).unwrap();
-        assert_eq!(suspects, [Suspect { run: RunId(20_001), ends: 2 }]);
+        assert_eq!(
+            suspects,
+            [Suspect {
+                run: RunId(20_001),
+                ends: 2
+            }]
+        );
     }
 }

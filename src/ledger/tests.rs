@@ -34,7 +34,9 @@ impl Scene {
     async fn reopen(self) -> Self {
         let Self { dir, opened } = self;
         opened.ledger.close();
-        tokio::task::spawn_blocking(move || opened.threads.join()).await.unwrap();
+        tokio::task::spawn_blocking(move || opened.threads.join())
+            .await
+            .unwrap();
         let opened = open_in(dir.path());
         Self { dir, opened }
     }
@@ -45,7 +47,12 @@ impl Scene {
 
     async fn accept_at(&self, id: &str, endpoint: &str, scope: &str, handlers: &[&str]) -> Receipt {
         let body = Bytes::from(format!("{{\"id\":\"{id}\"}}"));
-        let envelope = Envelope { id: id.into(), kind: "a.b".into(), created: NOW, ..Envelope::default() };
+        let envelope = Envelope {
+            id: id.into(),
+            kind: "a.b".into(),
+            created: NOW,
+            ..Envelope::default()
+        };
         let packed = self.opened.dictionary.pack(&body).unwrap();
         let event = Event {
             envelope,
@@ -57,20 +64,46 @@ impl Scene {
         };
         let runs = handlers
             .iter()
-            .map(|it| PlannedRun { handler: (*it).into(), lane: Lane(7), held: None })
+            .map(|it| PlannedRun {
+                handler: (*it).into(),
+                lane: Lane(7),
+                held: None,
+            })
             .collect();
-        self.opened.ledger.accept(Accept { event: Arc::new(event), packed, runs }).await.unwrap()
+        self.opened
+            .ledger
+            .accept(Accept {
+                event: Arc::new(event),
+                packed,
+                runs,
+            })
+            .await
+            .unwrap()
     }
 
-    async fn commit(&self, run: RunId, reads: &[(&str, i64)], changes: &[(&str, i64, &str)]) -> Applied {
-        let key = |id: &str| RecordKey { collection: "things".into(), id: id.into() };
+    async fn commit(
+        &self,
+        run: RunId,
+        reads: &[(&str, i64)],
+        changes: &[(&str, i64, &str)],
+    ) -> Applied {
+        let key = |id: &str| RecordKey {
+            collection: "things".into(),
+            id: id.into(),
+        };
         let commit = Commit {
             claim: Claim { id: run, epoch: 0 },
             handler: "h".into(),
             state: State::Done,
             why: None,
             replay: 0,
-            reads: reads.iter().map(|(id, version)| Read { key: key(id), version: *version }).collect(),
+            reads: reads
+                .iter()
+                .map(|(id, version)| Read {
+                    key: key(id),
+                    version: *version,
+                })
+                .collect(),
             changes: changes
                 .iter()
                 .map(|(id, base_version, after)| Change {
@@ -101,7 +134,9 @@ impl Scene {
 fn open_in(path: &std::path::Path) -> Opened {
     let desk = Desk::new();
     tokio::spawn(desk.clone().attend());
-    let samples: Vec<String> = (0..100).map(|it| format!("{{\"id\": \"evt_{it}\"}}")).collect();
+    let samples: Vec<String> = (0..100)
+        .map(|it| format!("{{\"id\": \"evt_{it}\"}}"))
+        .collect();
     let folder = Folder::new(path);
     sqlite::open(&folder, &samples, desk).unwrap()
 }
@@ -130,9 +165,15 @@ async fn a_receipt_means_that_the_event_is_there_byte_for_byte() {
     assert!(!receipt.is_duplicate);
     let event = scene.reader().event(receipt.event_seq).unwrap().unwrap();
     assert_eq!(event.body, "{\"id\":\"evt_1\"}");
-    assert_eq!(scene.reader().event_seqs("evt_1").unwrap(), [receipt.event_seq]);
+    assert_eq!(
+        scene.reader().event_seqs("evt_1").unwrap(),
+        [receipt.event_seq]
+    );
     let runs = scene.reader().ready_runs(RunId::default(), 10).unwrap();
-    assert_eq!(runs.iter().map(|it| it.claim.id).collect::<Vec<_>>(), [run(1)]);
+    assert_eq!(
+        runs.iter().map(|it| it.claim.id).collect::<Vec<_>>(),
+        [run(1)]
+    );
 }
 
 #[tokio::test]
@@ -140,7 +181,10 @@ async fn a_duplicate_is_told_and_makes_nothing_even_after_a_restart() {
     let scene = Scene::new();
     let first = scene.accept("evt_1", &["h"]).await;
     let again = scene.accept("evt_1", &["h"]).await;
-    assert_eq!((again.event_seq, again.is_duplicate), (first.event_seq, true));
+    assert_eq!(
+        (again.event_seq, again.is_duplicate),
+        (first.event_seq, true)
+    );
     let scene = scene.reopen().await;
     assert!(scene.accept("evt_1", &["h"]).await.is_duplicate);
     assert_eq!(scene.count("SELECT count(*) FROM events"), 1);
@@ -159,7 +203,12 @@ async fn one_id_in_two_scopes_is_two_events() {
 async fn a_second_endpoint_of_one_scope_makes_only_the_runs_that_are_lacking() {
     let scene = Scene::new();
     scene.accept_at("evt_1", "account", "both", &["a"]).await;
-    assert!(scene.accept_at("evt_1", "connect", "both", &["a", "b"]).await.is_duplicate);
+    assert!(
+        scene
+            .accept_at("evt_1", "connect", "both", &["a", "b"])
+            .await
+            .is_duplicate
+    );
     let handlers: Vec<String> = scene
         .reader()
         .ready_runs(RunId::default(), 10)
@@ -174,12 +223,26 @@ async fn a_second_endpoint_of_one_scope_makes_only_the_runs_that_are_lacking() {
 async fn a_commit_changes_records_and_ends_its_run_once() {
     let scene = Scene::new();
     scene.accept("evt_1", &["h"]).await;
-    assert_eq!(scene.commit(run(1), &[("x", 0)], &[("x", 0, "{\"n\":1}")]).await, Applied::Done);
-    assert_eq!(scene.commit(run(1), &[], &[("x", 1, "{\"n\":2}")]).await, Applied::Fenced);
+    assert_eq!(
+        scene
+            .commit(run(1), &[("x", 0)], &[("x", 0, "{\"n\":1}")])
+            .await,
+        Applied::Done
+    );
+    assert_eq!(
+        scene.commit(run(1), &[], &[("x", 1, "{\"n\":2}")]).await,
+        Applied::Fenced
+    );
     let record = scene.reader().record("things", "x").unwrap().unwrap();
-    assert_eq!((record.version, record.body.as_deref()), (1, Some("{\"n\":1}")));
+    assert_eq!(
+        (record.version, record.body.as_deref()),
+        (1, Some("{\"n\":1}"))
+    );
     assert_eq!(scene.count("SELECT count(*) FROM runs_open"), 0);
-    assert_eq!(scene.count("SELECT count(*) FROM runs_done WHERE state = 'done'"), 1);
+    assert_eq!(
+        scene.count("SELECT count(*) FROM runs_done WHERE state = 'done'"),
+        1
+    );
     assert_eq!(scene.count("SELECT count(*) FROM record_changes"), 1);
 }
 
@@ -189,18 +252,36 @@ async fn a_commit_on_an_old_read_changes_nothing_and_keeps_the_run() {
     scene.accept("evt_1", &["h"]).await;
     scene.accept("evt_2", &["h"]).await;
     scene.commit(run(1), &[], &[("x", 0, "{}")]).await;
-    assert_eq!(scene.commit(run(2), &[("x", 0)], &[("y", 0, "{}")]).await, Applied::Stale);
+    assert_eq!(
+        scene.commit(run(2), &[("x", 0)], &[("y", 0, "{}")]).await,
+        Applied::Stale
+    );
     assert_eq!(scene.reader().record("things", "y").unwrap(), None);
-    assert_eq!(scene.commit(run(2), &[("x", 1)], &[("y", 0, "{}")]).await, Applied::Done);
+    assert_eq!(
+        scene.commit(run(2), &[("x", 1)], &[("y", 0, "{}")]).await,
+        Applied::Done
+    );
 }
 
 #[tokio::test]
 async fn what_an_operator_took_is_fenced() {
     let scene = Scene::new();
     scene.accept("evt_1", &["h"]).await;
-    scene.order(Order::Drop { run: run(1), at: NOW }).await.unwrap();
-    assert_eq!(scene.commit(run(1), &[], &[("x", 0, "{}")]).await, Applied::Fenced);
-    assert_eq!(scene.count("SELECT count(*) FROM runs_done WHERE state = 'dropped'"), 1);
+    scene
+        .order(Order::Drop {
+            run: run(1),
+            at: NOW,
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        scene.commit(run(1), &[], &[("x", 0, "{}")]).await,
+        Applied::Fenced
+    );
+    assert_eq!(
+        scene.count("SELECT count(*) FROM runs_done WHERE state = 'dropped'"),
+        1
+    );
 }
 
 #[tokio::test]
@@ -208,19 +289,28 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
     let scene = Scene::new();
     scene.accept("evt_1", &["h"]).await;
     let postpone = Postpone {
-        claim: Claim { id: run(1), epoch: 0 },
+        claim: Claim {
+            id: run(1),
+            epoch: 0,
+        },
         state: State::Dead,
         due_at: None,
         why: "x".into(),
         attempts: 12,
         attempt: Some(report()),
     };
-    assert_eq!(scene.opened.ledger.postpone(postpone).await.unwrap(), Applied::Done);
+    assert_eq!(
+        scene.opened.ledger.postpone(postpone).await.unwrap(),
+        Applied::Done
+    );
     assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
     let retried = scene.order(Order::Retry { run: run(1) }).await.unwrap();
     assert_eq!(retried, Ordered::Done { affected: 1 });
     let found = scene.reader().open_run(run(1)).unwrap().unwrap();
-    assert_eq!((found.claim.epoch, found.attempts), (1, 0));
+    assert_eq!(
+        (found.claim.epoch, found.attempts, found.forgiven),
+        (1, 12, 12)
+    );
     let unknown = scene.order(Order::Retry { run: RunId(99) }).await.unwrap();
     assert!(matches!(unknown, Ordered::NotFound(_)));
 }
@@ -229,26 +319,60 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
 async fn a_replay_waits_for_the_earlier_run_and_then_is_a_run_of_its_own() {
     let scene = Scene::new();
     scene.accept("evt_1", &["h"]).await;
-    let planned = || vec![PlannedRun { handler: "h".into(), lane: Lane(7), held: None }];
-    let replay = || scene.order(Order::Replay { event_seq: 1, runs: planned() });
+    let planned = || {
+        vec![PlannedRun {
+            handler: "h".into(),
+            lane: Lane(7),
+            held: None,
+        }]
+    };
+    let replay = || {
+        scene.order(Order::Replay {
+            event_seq: 1,
+            runs: planned(),
+        })
+    };
     let refused = replay().await.unwrap_err().to_string();
     assert!(refused.contains("still open"), "{refused}");
     scene.commit(run(1), &[], &[]).await;
-    assert_eq!(replay().await.unwrap(), Ordered::Runs(vec![RunId::of(1, 2)]));
-    assert_eq!(scene.reader().open_run(RunId::of(1, 2)).unwrap().unwrap().replay, 1);
+    assert_eq!(
+        replay().await.unwrap(),
+        Ordered::Runs(vec![RunId::of(1, 2)])
+    );
+    assert_eq!(
+        scene
+            .reader()
+            .open_run(RunId::of(1, 2))
+            .unwrap()
+            .unwrap()
+            .replay,
+        1
+    );
 }
 
 #[tokio::test]
 async fn one_bad_request_in_a_commit_does_not_fail_its_neighbours() {
     let scene = Scene::new();
-    let bad = Order::KeepVersion { hash: "h".into(), script: "s".into(), sources: "{}".into(), at: NOW };
+    let bad = Order::KeepVersion {
+        hash: "h".into(),
+        script: "s".into(),
+        sources: "{}".into(),
+        at: NOW,
+    };
     // A text where an integer belongs is refused by the table.
     let bad_record = Order::SetRecord {
-        key: RecordKey { collection: "c".into(), id: "none".into() },
+        key: RecordKey {
+            collection: "c".into(),
+            id: "none".into(),
+        },
         body: None,
         at: NOW,
     };
-    let (a, b, c) = tokio::join!(scene.accept("evt_1", &["h"]), scene.order(bad_record), scene.order(bad));
+    let (a, b, c) = tokio::join!(
+        scene.accept("evt_1", &["h"]),
+        scene.order(bad_record),
+        scene.order(bad)
+    );
     assert!(!a.is_duplicate);
     assert!(matches!(b.unwrap(), Ordered::NotFound(_)));
     c.unwrap();
@@ -262,7 +386,13 @@ async fn retention_deletes_what_is_finished_and_old_and_gives_no_number_twice() 
     }
     scene.commit(run(1), &[], &[("x", 0, "{}")]).await;
     let later = NOW.after(std::time::Duration::from_secs(1));
-    scene.order(Order::Prune { events_before: later, dedupe_before: NOW }).await.unwrap();
+    scene
+        .order(Order::Prune {
+            events_before: later,
+            dedupe_before: NOW,
+        })
+        .await
+        .unwrap();
     // evt_2 has an open run.
     assert_eq!(scene.count("SELECT group_concat(seq) = '2' FROM events"), 1);
     assert_eq!(scene.count("SELECT count(*) FROM attempts"), 0);
@@ -276,7 +406,10 @@ async fn retention_deletes_what_is_finished_and_old_and_gives_no_number_twice() 
 async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
     let scene = Scene::new();
     scene.accept("evt_1", &["h"]).await;
-    let claim = Claim { id: run(1), epoch: 0 };
+    let claim = Claim {
+        id: run(1),
+        epoch: 0,
+    };
     let entry = JournalEntry {
         number: 1,
         state: CallState::Intended,
@@ -293,31 +426,75 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         answered_at: None,
         answer: None,
     };
-    let intent = |reads| Intent { claim, entry: entry.clone(), reads };
-    let stale = Read { key: RecordKey { collection: "c".into(), id: "i".into() }, version: 3 };
-    assert_eq!(scene.opened.ledger.intent(intent(vec![stale])).await.unwrap(), Applied::Stale);
+    let intent = |reads| Intent {
+        claim,
+        entry: entry.clone(),
+        reads,
+    };
+    let stale = Read {
+        key: RecordKey {
+            collection: "c".into(),
+            id: "i".into(),
+        },
+        version: 3,
+    };
+    assert_eq!(
+        scene
+            .opened
+            .ledger
+            .intent(intent(vec![stale]))
+            .await
+            .unwrap(),
+        Applied::Stale
+    );
     assert_eq!(scene.reader().journal(run(1)).unwrap(), []);
-    assert_eq!(scene.opened.ledger.intent(intent(vec![])).await.unwrap(), Applied::Done);
-    assert_eq!(scene.reader().journal(run(1)).unwrap(), std::slice::from_ref(&entry));
+    assert_eq!(
+        scene.opened.ledger.intent(intent(vec![])).await.unwrap(),
+        Applied::Done
+    );
+    assert_eq!(
+        scene.reader().journal(run(1)).unwrap(),
+        std::slice::from_ref(&entry)
+    );
     let answer = crate::call::Answer {
         status: 201,
         headers: std::collections::BTreeMap::new(),
         text: "{}".into(),
         body_missing: None,
     };
-    let settle = Settle { claim, number: 1, state: CallState::Settled, answer: Some(answer.clone()), at: NOW };
-    assert_eq!(scene.opened.ledger.settle(settle).await.unwrap(), Applied::Done);
+    let settle = Settle {
+        claim,
+        number: 1,
+        state: CallState::Settled,
+        answer: Some(answer.clone()),
+        at: NOW,
+    };
+    assert_eq!(
+        scene.opened.ledger.settle(settle).await.unwrap(),
+        Applied::Done
+    );
     let found = scene.reader().journal(run(1)).unwrap().remove(0);
-    assert_eq!((found.state, found.answer), (CallState::Settled, Some(answer)));
+    assert_eq!(
+        (found.state, found.answer),
+        (CallState::Settled, Some(answer))
+    );
 }
 
 #[tokio::test]
 async fn the_log_begins_anew_under_a_steady_load() {
     let scene = Scene::new();
-    let body = Bytes::from((0..200_000u32).flat_map(|it| it.wrapping_mul(2_654_435_761).to_le_bytes()).collect::<Vec<_>>());
+    let body = Bytes::from(
+        (0..200_000u32)
+            .flat_map(|it| it.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect::<Vec<_>>(),
+    );
     for number in 0..200 {
-        let envelope =
-            Envelope { id: format!("evt_{number}"), kind: "a.b".into(), created: NOW, ..Envelope::default() };
+        let envelope = Envelope {
+            id: format!("evt_{number}"),
+            kind: "a.b".into(),
+            created: NOW,
+            ..Envelope::default()
+        };
         let packed = scene.opened.dictionary.pack(&body).unwrap();
         let event = Event {
             envelope,
@@ -327,11 +504,23 @@ async fn the_log_begins_anew_under_a_steady_load() {
             secret_number: 1,
             body: body.clone(),
         };
-        scene.opened.ledger.accept(Accept { event: Arc::new(event), packed, runs: vec![] }).await.unwrap();
+        scene
+            .opened
+            .ledger
+            .accept(Accept {
+                event: Arc::new(event),
+                packed,
+                runs: vec![],
+            })
+            .await
+            .unwrap();
     }
     let log = scene.dir.path().join("ledger.db-wal");
     let size_bytes = std::fs::metadata(log).unwrap().len();
-    assert!(size_bytes < 130 * 1024 * 1024, "the log has {size_bytes} bytes after 160 MB of bodies");
+    assert!(
+        size_bytes < 130 * 1024 * 1024,
+        "the log has {size_bytes} bytes after 160 MB of bodies"
+    );
 }
 
 #[test]
@@ -341,6 +530,9 @@ fn a_newer_schema_is_refused() {
     let connection = rusqlite::Connection::open(folder.database()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let refused = sqlite::open(&folder, &[], Desk::new()).map(|_| ()).unwrap_err().to_string();
+    let refused = sqlite::open(&folder, &[], Desk::new())
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("newer hookyard (schema 99"), "{refused}");
 }

@@ -60,7 +60,10 @@ impl Location {
         let path = self.root.join(path);
         let text = read_bounded(&path, SECRET_SIZE_BYTES_MAX)
             .map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?;
-        Ok(text.strip_suffix('\n').map_or(text.as_str(), |it| it.strip_suffix('\r').unwrap_or(it)).to_owned())
+        Ok(text
+            .strip_suffix('\n')
+            .map_or(text.as_str(), |it| it.strip_suffix('\r').unwrap_or(it))
+            .to_owned())
     }
 }
 
@@ -86,7 +89,13 @@ impl Files {
             .map_err(|why| format!("it cannot be read: {why}"));
         let mut sources = BTreeMap::new();
         let mut problems = Vec::new();
-        collect(location, &location.scripts(), 0, &mut sources, &mut problems);
+        collect(
+            location,
+            &location.scripts(),
+            0,
+            &mut sources,
+            &mut problems,
+        );
         let mut hasher = Sha256::new();
         let mut add = |text: &str| {
             hasher.update((text.len() as u64).to_le_bytes());
@@ -107,13 +116,23 @@ impl Files {
         }
         let hash = hex::encode(hasher.finalize());
         let name = location.name();
-        Self { location: location.clone(), name, handlers, sources: Sources(sources), problems, hash }
+        Self {
+            location: location.clone(),
+            name,
+            handlers,
+            sources: Sources(sources),
+            problems,
+            hash,
+        }
     }
 }
 
 /// The files that `${file:…}` names, however broken the rest is: a change of one is a change of the configuration.
 pub(super) fn named_files(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${file:").skip(1).filter_map(|it| it.split_once('}')).map(|(path, _)| path)
+    text.split("${file:")
+        .skip(1)
+        .filter_map(|it| it.split_once('}'))
+        .map(|(path, _)| path)
 }
 
 fn collect(
@@ -123,11 +142,18 @@ fn collect(
     sources: &mut BTreeMap<String, String>,
     problems: &mut Vec<Diagnostic>,
 ) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|it| it.ok().map(|it| it.path())).collect();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|it| it.ok().map(|it| it.path()))
+        .collect();
     paths.sort();
     for path in paths {
-        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|it| it.to_str())
+            .unwrap_or_default();
         // Editors and Kubernetes keep their own things beside the files.
         if name.starts_with('.') {
             continue;
@@ -141,16 +167,26 @@ fn collect(
         if !name.ends_with(".rhai") {
             continue;
         }
-        let shown = path.strip_prefix(&location.root).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(&location.root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         if sources.len() >= SCRIPTS_MAX {
-            problems.push(Diagnostic::of_file(shown, format!("there are more than {SCRIPTS_MAX} scripts")));
+            problems.push(Diagnostic::of_file(
+                shown,
+                format!("there are more than {SCRIPTS_MAX} scripts"),
+            ));
             return;
         }
         match read_bounded(&path, SCRIPT_SIZE_BYTES_MAX) {
             Ok(text) => {
                 sources.insert(shown, text);
             }
-            Err(why) => problems.push(Diagnostic::of_file(shown, format!("it cannot be read: {why}"))),
+            Err(why) => problems.push(Diagnostic::of_file(
+                shown,
+                format!("it cannot be read: {why}"),
+            )),
         }
     }
 }
@@ -158,13 +194,23 @@ fn collect(
 fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, String> {
     let file = fs::File::open(path).map_err(|it| it.to_string())?;
     let mut bytes = Vec::new();
-    file.take(size_bytes_max + 1).read_to_end(&mut bytes).map_err(|it| it.to_string())?;
+    file.take(size_bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|it| it.to_string())?;
     if bytes.len() as u64 > size_bytes_max {
-        return Err(format!("it has more than {size_bytes_max} bytes, which is the limit"));
+        return Err(format!(
+            "it has more than {size_bytes_max} bytes, which is the limit"
+        ));
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
+    let bytes = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .map(<[u8]>::to_vec)
+        .unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|it| {
-        format!("byte {} is not UTF-8; save it as UTF-8", it.utf8_error().valid_up_to() + 1)
+        format!(
+            "byte {} is not UTF-8; save it as UTF-8",
+            it.utf8_error().valid_up_to() + 1
+        )
     })
 }
 
@@ -181,7 +227,10 @@ mod tests {
         fs::write(lib.join(".money.rhai.swp"), "junk").unwrap();
         fs::write(dir.path().join("scripts/bad.rhai"), b"\xff").unwrap();
         let files = Files::read(&Location::new(dir.path().join("handlers.toml")));
-        assert_eq!(files.sources.0.keys().collect::<Vec<_>>(), ["scripts/lib/money.rhai"]);
+        assert_eq!(
+            files.sources.0.keys().collect::<Vec<_>>(),
+            ["scripts/lib/money.rhai"]
+        );
         assert!(files.handlers.is_err());
         assert_eq!(files.problems[0].file, "scripts/bad.rhai");
     }

@@ -18,7 +18,9 @@ pub struct LastGood {
 
 impl LastGood {
     pub fn load(reader: &Reader) -> Self {
-        Self { config: reader.meta(CONFIG).ok().flatten() }
+        Self {
+            config: reader.meta(CONFIG).ok().flatten(),
+        }
     }
 
     /// The sources of a handler's last good script version.

@@ -56,7 +56,12 @@ pub fn check(files: &Files) -> Checked {
     let config = match parsed {
         Ok(it) => it,
         Err(problems) => {
-            return Checked { config: None, programs: Vec::new(), problems, warnings: Vec::new() };
+            return Checked {
+                config: None,
+                programs: Vec::new(),
+                problems,
+                warnings: Vec::new(),
+            };
         }
     };
     let engine = Engine::new(&config.limits);
@@ -71,7 +76,12 @@ pub fn check(files: &Files) -> Checked {
         }
         programs.push(compiled);
     }
-    Checked { config: Some(config), programs, problems, warnings }
+    Checked {
+        config: Some(config),
+        programs,
+        problems,
+        warnings,
+    }
 }
 
 /// Two handlers may share a script: each finding is told once.
@@ -88,8 +98,13 @@ fn compile(
     handler: &Handler,
     sources: &Sources,
 ) -> Result<Arc<Program>, Vec<Diagnostic>> {
-    let grants = Grants { collections: handler.records.clone(), services: handler.services.clone() };
-    engine.compile(&handler.script, sources, &grants).map(Arc::new)
+    let grants = Grants {
+        collections: handler.records.clone(),
+        services: handler.services.clone(),
+    };
+    engine
+        .compile(&handler.script, sources, &grants)
+        .map(Arc::new)
 }
 
 fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
@@ -140,10 +155,18 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     let hash = files.hash.clone();
     let last_good = LastGood::load(reader);
     let mut checked = check(&files);
-    let mut report = Report { is_changed: true, ..Report::default() };
-    report.problems.extend(checked.problems.iter().map(ToString::to_string));
+    let mut report = Report {
+        is_changed: true,
+        ..Report::default()
+    };
+    report
+        .problems
+        .extend(checked.problems.iter().map(ToString::to_string));
     if let (Some(new), Some(text)) = (&checked.config, &last_good.config) {
-        let old = Files { handlers: Ok(text.clone()), ..files.clone() };
+        let old = Files {
+            handlers: Ok(text.clone()),
+            ..files.clone()
+        };
         let why = check(&old).config.and_then(|old| refuses_rename(&old, new));
         if let Some(why) = why {
             report.problems.push(why);
@@ -151,8 +174,14 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         }
     }
     if checked.config.is_none() {
-        let text = last_good.config.as_deref().ok_or_else(|| report.problems.join("\n\n"))?;
-        let old = Files { handlers: Ok(text.to_owned()), ..files };
+        let text = last_good
+            .config
+            .as_deref()
+            .ok_or_else(|| report.problems.join("\n\n"))?;
+        let old = Files {
+            handlers: Ok(text.to_owned()),
+            ..files
+        };
         checked = check(&old);
         if checked.config.is_none() {
             return Err(report.problems.join("\n\n"));
@@ -162,13 +191,30 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
             location.name()
         ));
     }
-    let Checked { config: Some(config), programs, warnings, .. } = checked else {
+    let Checked {
+        config: Some(config),
+        programs,
+        warnings,
+        ..
+    } = checked
+    else {
         return Err(report.problems.join("\n\n"));
     };
-    report.problems.extend(warnings.iter().map(ToString::to_string));
+    report
+        .problems
+        .extend(warnings.iter().map(ToString::to_string));
     let services = Services::new(&config.services).map_err(|it| it.to_string())?;
-    let programs = fall_back(&config, programs, |name| last_good.sources(reader, name), &mut report);
-    Ok(First { in_force: InForce::new(config, services, programs), report, hash })
+    let programs = fall_back(
+        &config,
+        programs,
+        |name| last_good.sources(reader, name),
+        &mut report,
+    );
+    Ok(First {
+        in_force: InForce::new(config, services, programs),
+        report,
+        hash,
+    })
 }
 
 /// Gives handlers whose script is broken the last version of it that was good, if there is one.
@@ -184,7 +230,9 @@ fn fall_back(
         .iter()
         .zip(programs)
         .map(|(handler, program)| {
-            let Err(found) = program else { return program.map_err(|_| String::new()) };
+            let Err(found) = program else {
+                return program.map_err(|_| String::new());
+            };
             let old = last_good(&handler.name)
                 .and_then(|it| compile(&engine, handler, &Sources(it)).ok());
             match old {
@@ -198,7 +246,10 @@ fn fall_back(
                     Ok(it)
                 }
                 None => {
-                    let first = found.first().map(|it| it.message.clone()).unwrap_or_default();
+                    let first = found
+                        .first()
+                        .map(|it| it.message.clone())
+                        .unwrap_or_default();
                     report.changes.push(format!(
                         "handler `{}` has no good version of {}: its runs are held",
                         handler.name, handler.script
@@ -225,7 +276,15 @@ impl Reloader {
         nudge: Arc<Notify>,
     ) -> Self {
         let (reader, state) = (Mutex::new(reader), Mutex::default());
-        Self { location, current, ledger, reader, clock, nudge, state }
+        Self {
+            location,
+            current,
+            ledger,
+            reader,
+            clock,
+            nudge,
+            state,
+        }
     }
 
     pub fn location(&self) -> &Location {
@@ -255,7 +314,10 @@ impl Reloader {
         let files = match tokio::task::spawn_blocking(move || Files::read(&location)).await {
             Ok(it) => it,
             Err(error) => {
-                return Report { problems: vec![error.to_string()], ..Report::default() };
+                return Report {
+                    problems: vec![error.to_string()],
+                    ..Report::default()
+                };
             }
         };
         {
@@ -282,11 +344,22 @@ impl Reloader {
     async fn put_into_force(&self, files: Files) -> Report {
         let before = self.current.load_full();
         let checked = tokio::task::spawn_blocking(move || check(&files)).await;
-        let Ok(Checked { config, programs, problems, warnings }) = checked else {
-            return Report { problems: vec!["the check ended by itself".into()], ..Report::default() };
+        let Ok(Checked {
+            config,
+            programs,
+            problems,
+            warnings,
+        }) = checked
+        else {
+            return Report {
+                problems: vec!["the check ended by itself".into()],
+                ..Report::default()
+            };
         };
         let mut report = Report::default();
-        report.problems.extend(problems.iter().map(ToString::to_string));
+        report
+            .problems
+            .extend(problems.iter().map(ToString::to_string));
         for it in warnings {
             warn!("{it}");
         }
@@ -313,13 +386,17 @@ impl Reloader {
         report.is_changed = true;
         let next = Arc::new(next);
         if let Err(error) = self.keep(&next).await {
-            report.problems.push(format!("nothing was changed: {error}"));
+            report
+                .problems
+                .push(format!("nothing was changed: {error}"));
             report.is_changed = false;
             return report;
         }
         self.current.store(next.clone());
         if let Err(error) = self.align(Some(&before), &next).await {
-            report.problems.push(format!("open runs could not be brought in line: {error}"));
+            report
+                .problems
+                .push(format!("open runs could not be brought in line: {error}"));
         }
         report
     }
@@ -365,7 +442,12 @@ impl Reloader {
                 Some(it) if it.program.is_ok() && has_held => None,
                 Some(_) => continue,
             };
-            self.ledger.order(Order::Hold { handler, why: order }).await?;
+            self.ledger
+                .order(Order::Hold {
+                    handler,
+                    why: order,
+                })
+                .await?;
         }
         for it in now.handlers() {
             let old = before.and_then(|before| before.handler(&it.handler.name));
@@ -380,16 +462,23 @@ impl Reloader {
     async fn relane(&self, now: &InForce, handler: &str) -> Result<(), LedgerError> {
         const RUNS_AT_ONCE: i64 = 500;
         let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
-        let Some(loaded) = now.handler(handler) else { return Ok(()) };
+        let Some(loaded) = now.handler(handler) else {
+            return Ok(());
+        };
         let mut after = RunId::default();
         loop {
             let mut lanes = Vec::new();
             {
                 let mut reader = self.reader();
-                for run in reader.open_runs_of(handler, after, RUNS_AT_ONCE).map_err(unreadable)? {
+                for run in reader
+                    .open_runs_of(handler, after, RUNS_AT_ONCE)
+                    .map_err(unreadable)?
+                {
                     after = run.claim.id;
                     let seq = run.claim.id.event_seq();
-                    let Some(event) = reader.event(seq).map_err(unreadable)? else { continue };
+                    let Some(event) = reader.event(seq).map_err(unreadable)? else {
+                        continue;
+                    };
                     let parsed = Wanted::read(&now.wanted, &event.body, event.received_at);
                     lanes.push((run.claim.id, loaded.lane(&parsed, &event.scope)));
                 }
@@ -450,7 +539,10 @@ fn differences(before: &InForce, after: &InForce) -> Vec<String> {
     }
     for it in before.handlers() {
         if after.handler(&it.handler.name).is_none() {
-            lines.push(format!("handler `{}` is gone: its open runs are held", it.handler.name));
+            lines.push(format!(
+                "handler `{}` is gone: its open runs are held",
+                it.handler.name
+            ));
         }
     }
     if before.config.endpoints != after.config.endpoints {
@@ -471,8 +563,14 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
         }
     };
     differs(old.listen != new.listen, "listen");
-    differs(old.connections_max != new.connections_max, "connections_max");
-    differs(old.head_size_bytes_max != new.head_size_bytes_max, "head_size_max");
+    differs(
+        old.connections_max != new.connections_max,
+        "connections_max",
+    );
+    differs(
+        old.head_size_bytes_max != new.head_size_bytes_max,
+        "head_size_max",
+    );
     differs(old.head_timeout != new.head_timeout, "head_timeout");
     differs(old.keep_alive != new.keep_alive, "keep_alive");
     if before.limits.script_threads != after.limits.script_threads {

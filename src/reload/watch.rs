@@ -68,11 +68,19 @@ fn folders(location: &Location) -> BTreeSet<PathBuf> {
         }
         folders.extend(path.parent().map(PathBuf::from));
     };
-    add_file(location.root().join(location.config().file_name().unwrap_or_default()));
+    add_file(
+        location
+            .root()
+            .join(location.config().file_name().unwrap_or_default()),
+    );
     for path in files.sources.0.keys() {
         add_file(location.root().join(path));
     }
-    for path in files.handlers.iter().flat_map(|it| super::files::named_files(it)) {
+    for path in files
+        .handlers
+        .iter()
+        .flat_map(|it| super::files::named_files(it))
+    {
         add_file(location.root().join(path));
     }
     folders.insert(location.scripts());

@@ -146,7 +146,12 @@ impl Attempt {
             is_first = false;
             self.now = passed.now;
             self.event = Some(passed.event);
-            let Passed { outcome, reads, log, .. } = passed;
+            let Passed {
+                outcome,
+                reads,
+                log,
+                ..
+            } = passed;
             match outcome {
                 Outcome::Needs(request) => match calls::make(self, request, &reads).await {
                     Called::Answered => {}
@@ -161,7 +166,9 @@ impl Attempt {
                     return self.commit(State::Done, None, reads, changes, log).await;
                 }
                 Outcome::Skipped { reason } => {
-                    return self.commit(State::Skipped, Some(reason), reads, Vec::new(), log).await;
+                    return self
+                        .commit(State::Skipped, Some(reason), reads, Vec::new(), log)
+                        .await;
                 }
                 Outcome::RetryIn { wait, reason } => {
                     return Some(self.wait_as_asked(wait, reason, log).await);
@@ -193,13 +200,24 @@ impl Attempt {
             // Whoever waited for it may have been ended by a shutdown.
             let _ = reply.send(ingredients.pass(reader));
         });
-        self.shared.engines.push(Turn { run: self.run.claim.id, ends: self.ends, work });
-        passed.await.unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
+        self.shared.engines.push(Turn {
+            run: self.run.claim.id,
+            ends: self.ends,
+            work,
+        });
+        passed
+            .await
+            .unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
     }
 
     /// The number of this attempt, from 1.
     pub(super) fn number(&self) -> u32 {
         self.run.attempts + 1
+    }
+
+    /// Attempts that count, this one included.
+    fn spent(&self) -> u32 {
+        self.number().saturating_sub(self.run.forgiven)
     }
 
     pub(super) fn sight(&self) -> MutexGuard<'_, Sight> {
@@ -223,7 +241,11 @@ impl Attempt {
         changes: Vec<Change>,
         log: Vec<LogLine>,
     ) -> Option<End> {
-        let outcome = if state == State::Done { "done" } else { "skipped" };
+        let outcome = if state == State::Done {
+            "done"
+        } else {
+            "skipped"
+        };
         let commit = Commit {
             claim: self.run.claim,
             handler: self.run.handler.clone(),
@@ -246,9 +268,18 @@ impl Attempt {
     /// The script asked to be run again later. That is an attempt: a script that asks for ever ends.
     async fn wait_as_asked(&self, wait: Duration, reason: String, log: Vec<LogLine>) -> End {
         let policy = &self.loaded.handler.retry;
-        let next = after_failure(self.number(), policy, Some(wait), self.shared.clock.now(), 0.0);
+        let next = after_failure(
+            self.spent(),
+            policy,
+            Some(wait),
+            self.shared.clock.now(),
+            0.0,
+        );
         match next {
-            Next::Wait { until } => self.postpone(State::Waiting, Some(until), reason, "retry", None, log).await,
+            Next::Wait { until } => {
+                self.postpone(State::Waiting, Some(until), reason, "retry", None, log)
+                    .await
+            }
             Next::GiveUp { why } => {
                 let why = format!("{why}; the last one asked to wait: {reason}");
                 self.give_up(State::Dead, why, None, log).await
@@ -271,7 +302,7 @@ impl Attempt {
         let policy = &self.loaded.handler.retry;
         let (id, number) = (self.run.claim.id, self.number());
         let place = format!("{}:{}", failure.script, failure.line);
-        match after_failure(number, policy, retry_after, now, random) {
+        match after_failure(self.spent(), policy, retry_after, now, random) {
             Next::Wait { until } => {
                 let delay_ms = until.since(now).as_millis();
                 info!(
@@ -279,7 +310,15 @@ impl Attempt {
                     "attempt {number} of run {id} failed at {place}, the next comes in {delay_ms} ms"
                 );
                 let why = failure.message.clone();
-                self.postpone(State::Waiting, Some(until), why, "failed", Some(failure), log).await
+                self.postpone(
+                    State::Waiting,
+                    Some(until),
+                    why,
+                    "failed",
+                    Some(failure),
+                    log,
+                )
+                .await
             }
             Next::GiveUp { why } => {
                 warn!(
@@ -287,12 +326,19 @@ impl Attempt {
                     "run {id} is dead: {why}, the last one at {place}"
                 );
                 let why = format!("{why}: {}", failure.message);
-                self.postpone(State::Dead, None, why, "failed", Some(failure), log).await
+                self.postpone(State::Dead, None, why, "failed", Some(failure), log)
+                    .await
             }
         }
     }
 
-    async fn give_up(&self, state: State, why: String, failure: Option<Failure>, log: Vec<LogLine>) -> End {
+    async fn give_up(
+        &self,
+        state: State,
+        why: String,
+        failure: Option<Failure>,
+        log: Vec<LogLine>,
+    ) -> End {
         let id = self.run.claim.id;
         warn!(run.id = %id, handler = %self.run.handler, "run {id} is dead");
         self.postpone(state, None, why, "dead", failure, log).await
@@ -317,11 +363,20 @@ impl Attempt {
             attempt: Some(self.report(outcome, error, &log)),
         };
         let blocks = self.loaded.handler.on_dead == crate::config::OnDead::Block;
-        let end = if state == State::Dead && !blocks { End::Finished } else { End::Parked { until: due_at } };
+        let end = if state == State::Dead && !blocks {
+            End::Finished
+        } else {
+            End::Parked { until: due_at }
+        };
         end_of(self.shared.ledger.postpone(postpone).await, end)
     }
 
-    fn report(&self, outcome: &'static str, error: Option<String>, log: &[LogLine]) -> AttemptReport {
+    fn report(
+        &self,
+        outcome: &'static str,
+        error: Option<String>,
+        log: &[LogLine],
+    ) -> AttemptReport {
         let took_ms = self.shared.clock.now().0 - self.started_at.0;
         AttemptReport {
             number: self.number(),
@@ -330,7 +385,11 @@ impl Attempt {
             engine_us: i64::try_from(self.sight().engine_time.as_micros()).unwrap_or(i64::MAX),
             outcome,
             error,
-            log: if log.is_empty() { None } else { serde_json::to_string(log).ok() },
+            log: if log.is_empty() {
+                None
+            } else {
+                serde_json::to_string(log).ok()
+            },
             version: self.version.clone(),
         }
     }
@@ -384,24 +443,34 @@ impl Ingredients {
             event_created: event.envelope.created,
             now: self.now,
             number: self.run.attempts + 1,
-            seed: format!("{}/{}/{}/{}", event.scope, event.envelope.id, self.run.handler, self.run.replay),
+            seed: format!(
+                "{}/{}/{}/{}",
+                event.scope, event.envelope.id, self.run.handler, self.run.replay
+            ),
             grants: self.loaded.grants.clone(),
         };
         let services = self.in_force.services.clone();
         let world = AttemptWorld::new(self.sight.clone(), reader.clone(), services);
         let pass = self.program.run(&attempt, &frozen, Box::new(world));
         lock(&self.sight).engine_time += pass.engine_time;
-        Ok(Passed { outcome: pass.outcome, reads: pass.reads, log: pass.log, event, now: self.now })
+        Ok(Passed {
+            outcome: pass.outcome,
+            reads: pass.reads,
+            log: pass.log,
+            event,
+            now: self.now,
+        })
     }
 
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
     fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
         // A run that comes straight from its acceptance has no past.
-        let entries = if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
-            Vec::new()
-        } else {
-            lock(reader).journal(self.run.claim.id)?
-        };
+        let entries =
+            if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
+                Vec::new()
+            } else {
+                lock(reader).journal(self.run.claim.id)?
+            };
         let (inherited, now) = inheritance(&entries, &self.version);
         if let Some(now) = now {
             self.now = now;

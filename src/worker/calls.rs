@@ -44,8 +44,10 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
         &prepared.url,
         prepared.body.as_deref(),
     );
-    let known =
-        attempt.sight().journal.peek(&request, &prepared.url, &content, &attempt.version);
+    let known = attempt
+        .sight()
+        .journal
+        .peek(&request, &prepared.url, &content, &attempt.version);
     match known {
         // The pass would have been given it; one that appears now was not there for it.
         Match::Settled(_) => Called::Stale,
@@ -62,7 +64,10 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
             }
             // Word for word what went out before: the service may have kept it under this key.
             let Ok(stored) = serde_json::from_str::<Prepared>(&entry.request) else {
-                return Called::Dead(format!("call {} of the journal cannot be read", entry.number));
+                return Called::Dead(format!(
+                    "call {} of the journal cannot be read",
+                    entry.number
+                ));
             };
             let before = entry.state;
             send(attempt, request, stored, entry, Some(before), reads).await
@@ -75,7 +80,12 @@ fn outcome_unknown(attempt: &Attempt, entry: &JournalEntry) -> Option<String> {
     if entry.state != CallState::Intended {
         return None;
     }
-    let service = attempt.in_force.config.services.iter().find(|it| *it.name == *entry.service)?;
+    let service = attempt
+        .in_force
+        .config
+        .services
+        .iter()
+        .find(|it| *it.name == *entry.service)?;
     let what = format!("{} {} to `{}`", entry.method, entry.url, entry.service);
     match service.idempotency {
         None => Some(format!(
@@ -88,8 +98,14 @@ fn outcome_unknown(attempt: &Attempt, entry: &JournalEntry) -> Option<String> {
     }
 }
 
-fn new_entry(attempt: &Attempt, prepared: &Prepared, content: String) -> Result<JournalEntry, String> {
-    let Some(event) = attempt.event() else { return Err("its event is not at hand".into()) };
+fn new_entry(
+    attempt: &Attempt,
+    prepared: &Prepared,
+    content: String,
+) -> Result<JournalEntry, String> {
+    let Some(event) = attempt.event() else {
+        return Err("its event is not at hand".into());
+    };
     let request = serde_json::to_string(prepared).map_err(|it| it.to_string())?;
     let sight = attempt.sight();
     let idempotency_key = idempotency_key(&KeyParts {
@@ -133,8 +149,16 @@ async fn send(
     entry.version = attempt.version.to_string();
     entry.now = attempt.now();
     let seen = std::mem::take(&mut attempt.sight().seen);
-    entry.seen = if seen.is_empty() { None } else { serde_json::to_string(&seen).ok() };
-    let intent = Intent { claim: attempt.run.claim, entry: entry.clone(), reads: reads.to_vec() };
+    entry.seen = if seen.is_empty() {
+        None
+    } else {
+        serde_json::to_string(&seen).ok()
+    };
+    let intent = Intent {
+        claim: attempt.run.claim,
+        entry: entry.clone(),
+        reads: reads.to_vec(),
+    };
     match ledger.intent(intent).await {
         Ok(Applied::Done) => {}
         Ok(Applied::Stale) => return Called::Stale,
@@ -143,7 +167,11 @@ async fn send(
     }
     attempt.sight().journal.put(entry.clone());
 
-    let sent = attempt.in_force.services.send(&prepared, Some(&entry.idempotency_key)).await;
+    let sent = attempt
+        .in_force
+        .services
+        .send(&prepared, Some(&entry.idempotency_key))
+        .await;
     let (state, answer) = match &sent {
         Ok(answer) => (state_after(answer, &request), Some(answer.clone())),
         // A call that never left leaves things as they were: an earlier sending of it may still have arrived.
@@ -183,6 +211,12 @@ fn failed(attempt: &Attempt, request: Request, error: &CallError) -> Called {
         CallError::NotSent { .. } | CallError::OutcomeUnknown { .. } => true,
     };
     let message = error.message().to_owned();
-    attempt.sight().answered(request, Err(WorldError { message, is_passing }));
+    attempt.sight().answered(
+        request,
+        Err(WorldError {
+            message,
+            is_passing,
+        }),
+    );
     Called::Answered
 }

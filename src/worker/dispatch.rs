@@ -128,7 +128,9 @@ impl Dispatcher {
 
     /// Suspects first: a run that kills the process must be told from those that were there by chance.
     fn next(&mut self) -> Option<OpenRun> {
-        let Some(suspect) = self.suspects.keys().next().copied() else { return self.lanes.next() };
+        let Some(suspect) = self.suspects.keys().next().copied() else {
+            return self.lanes.next();
+        };
         let run = self.lanes.take(suspect);
         if run.is_none() && self.looks.is_empty() {
             // Waiting or held by now: it is no suspect until it runs.
@@ -181,7 +183,11 @@ impl Dispatcher {
             }
             End::Unwritten => {
                 self.lanes.parked(lane);
-                self.waiting.put(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN), id, lane);
+                self.waiting.put(
+                    self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN),
+                    id,
+                    lane,
+                );
             }
         }
     }
@@ -205,7 +211,9 @@ impl Dispatcher {
     }
 
     fn leave_on_disk(&mut self) {
-        self.backlog.get_or_insert_with(Backlog::default).left_meanwhile = true;
+        self.backlog
+            .get_or_insert_with(Backlog::default)
+            .left_meanwhile = true;
     }
 
     /// Looks at all open runs again, from the first.
@@ -216,7 +224,9 @@ impl Dispatcher {
     }
 
     fn scan(&mut self) {
-        let Some(backlog) = &mut self.backlog else { return };
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
         if backlog.is_scanning || self.lanes.len() >= SCAN_BELOW {
             return;
         }
@@ -240,7 +250,8 @@ impl Dispatcher {
 
     fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
         let reader = self.reader.clone();
-        self.looks.spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
+        self.looks
+            .spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 
     fn looked(&mut self, look: Result<Look, tokio::task::JoinError>) {
@@ -258,7 +269,8 @@ impl Dispatcher {
             Ok(Look::Scan(Ok(runs))) => self.scanned(runs),
             Ok(Look::Scan(Err(error)) | Look::Waiting(Err(error))) => {
                 error!(%error, "the open runs could not be read, trying again: {error}");
-                self.waiting.reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));
+                self.waiting
+                    .reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));
                 if let Some(backlog) = &mut self.backlog {
                     backlog.is_scanning = false;
                 }
@@ -269,7 +281,9 @@ impl Dispatcher {
     }
 
     fn scanned(&mut self, runs: Vec<(OpenRun, bool)>) {
-        let Some(backlog) = &mut self.backlog else { return };
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
         backlog.is_scanning = false;
         match runs.last() {
             Some((last, _)) => backlog.scanned_to = last.claim.id.max(backlog.scanned_to),
@@ -286,7 +300,10 @@ impl Dispatcher {
         /// A clock that is set forward must not leave runs waiting for long.
         const LOOK_AT_THE_CLOCK_EVERY: Duration = Duration::from_secs(30);
         let now = self.shared.clock.now();
-        self.waiting.next().map_or(LOOK_AT_THE_CLOCK_EVERY, |it| it.since(now)).min(LOOK_AT_THE_CLOCK_EVERY)
+        self.waiting
+            .next()
+            .map_or(LOOK_AT_THE_CLOCK_EVERY, |it| it.since(now))
+            .min(LOOK_AT_THE_CLOCK_EVERY)
     }
 
     fn wake_due(&mut self) {

@@ -114,7 +114,10 @@ impl Engines {
             if waiting.closed {
                 return None;
             }
-            waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .bell
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

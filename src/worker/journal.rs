@@ -37,16 +37,28 @@ impl Journal {
 
     /// How often a call with this content was refused or never left: part of the next one's key.
     pub(super) fn generation(&self, content: &str) -> u64 {
-        self.entries.iter().filter(|it| it.content == content && is_forgotten(it)).count() as u64
+        self.entries
+            .iter()
+            .filter(|it| it.content == content && is_forgotten(it))
+            .count() as u64
     }
 
     /// How many calls with this content came before: part of a new one's key.
     pub(super) fn count_of(&self, content: &str) -> u64 {
-        self.entries.iter().filter(|it| it.content == content && !is_forgotten(it)).count() as u64
+        self.entries
+            .iter()
+            .filter(|it| it.content == content && !is_forgotten(it))
+            .count() as u64
     }
 
     /// Finds the call that this one is. It counts as come by once it is [`put`](Self::put).
-    pub(super) fn peek(&self, request: &call::Request, url: &str, content: &str, version: &str) -> Match {
+    pub(super) fn peek(
+        &self,
+        request: &call::Request,
+        url: &str,
+        content: &str,
+        version: &str,
+    ) -> Match {
         let candidates: Vec<usize> = (0..self.entries.len())
             .filter(|at| {
                 let it = &self.entries[*at];
@@ -57,8 +69,12 @@ impl Journal {
                     && it.url == url
             })
             .collect();
-        let same_content = candidates.iter().find(|at| self.entries[**at].content == content);
-        let same_version = candidates.iter().find(|at| self.entries[**at].version == version);
+        let same_content = candidates
+            .iter()
+            .find(|at| self.entries[**at].content == content);
+        let same_version = candidates
+            .iter()
+            .find(|at| self.entries[**at].version == version);
         let found = match (same_content, same_version) {
             (Some(at), _) => *at,
             // An unchanged script that says something else now, because the world changed: it is the same call.
@@ -174,18 +190,20 @@ mod tests {
         let mut journal = Journal::new(entries.to_vec());
         let found: Vec<String> = bodies
             .iter()
-            .map(|body| match journal.peek(&request(body), "http://b/x", &content(body), version) {
-                Match::Settled(it) => {
-                    journal.put(it.clone());
-                    format!("settled {}", it.number)
-                }
-                Match::Again(it) => {
-                    journal.put(it.clone());
-                    format!("again {}", it.number)
-                }
-                Match::New => "new".into(),
-                Match::CallsChanged => "changed".into(),
-            })
+            .map(
+                |body| match journal.peek(&request(body), "http://b/x", &content(body), version) {
+                    Match::Settled(it) => {
+                        journal.put(it.clone());
+                        format!("settled {}", it.number)
+                    }
+                    Match::Again(it) => {
+                        journal.put(it.clone());
+                        format!("again {}", it.number)
+                    }
+                    Match::New => "new".into(),
+                    Match::CallsChanged => "changed".into(),
+                },
+            )
             .collect();
         assert_eq!(found, expected);
     }
@@ -199,13 +217,24 @@ mod tests {
 
     #[test]
     fn equal_calls_match_one_for_one() {
-        let twice = [entry(1, "a", CallState::Settled, "v1"), entry(2, "a", CallState::Intended, "v1")];
-        check(&twice, "v1", &["a", "a", "a"], &["settled 1", "again 2", "new"]);
+        let twice = [
+            entry(1, "a", CallState::Settled, "v1"),
+            entry(2, "a", CallState::Intended, "v1"),
+        ];
+        check(
+            &twice,
+            "v1",
+            &["a", "a", "a"],
+            &["settled 1", "again 2", "new"],
+        );
     }
 
     #[test]
     fn an_unchanged_script_that_says_something_else_means_its_next_call() {
-        let one = [entry(1, "a", CallState::Settled, "v1"), entry(2, "b", CallState::Unsettled, "v1")];
+        let one = [
+            entry(1, "a", CallState::Settled, "v1"),
+            entry(2, "b", CallState::Unsettled, "v1"),
+        ];
         check(&one, "v1", &["x", "y"], &["settled 1", "again 2"]);
     }
 
@@ -213,7 +242,10 @@ mod tests {
     fn an_edited_script_means_the_one_call_that_is_left_or_an_operator_decides() {
         let one = [entry(1, "a", CallState::Settled, "v1")];
         check(&one, "v2", &["b"], &["settled 1"]);
-        let two = [entry(1, "a", CallState::Settled, "v1"), entry(2, "b", CallState::Settled, "v1")];
+        let two = [
+            entry(1, "a", CallState::Settled, "v1"),
+            entry(2, "b", CallState::Settled, "v1"),
+        ];
         check(&two, "v2", &["c"], &["changed"]);
         check(&two, "v2", &["b", "c"], &["settled 2", "settled 1"]);
     }
@@ -227,7 +259,10 @@ mod tests {
 
     #[test]
     fn a_refused_call_is_forgotten_and_the_next_has_a_new_generation() {
-        let refused = [entry(1, "a", CallState::Refused, "v1"), entry(2, "a", CallState::Unsent, "v1")];
+        let refused = [
+            entry(1, "a", CallState::Refused, "v1"),
+            entry(2, "a", CallState::Unsent, "v1"),
+        ];
         check(&refused, "v1", &["a"], &["new"]);
         assert_eq!(Journal::new(refused.to_vec()).generation(&content("a")), 2);
     }
@@ -241,7 +276,13 @@ mod tests {
                 text: String::new(),
                 body_missing: None,
             };
-            state_after(&answer, &call::Request { accept: vec![404], ..request("a") })
+            state_after(
+                &answer,
+                &call::Request {
+                    accept: vec![404],
+                    ..request("a")
+                },
+            )
         };
         for status in [200, 201, 204, 404] {
             assert_eq!(after(status), CallState::Settled, "{status}");

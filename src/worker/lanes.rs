@@ -66,7 +66,10 @@ impl Lanes {
         if let Some(queue) = self.lanes.get_mut(&run.lane) {
             if queue.phase == Phase::Looking {
                 queue.came_meanwhile = true;
-            } else if !queue.more_on_disk && queue.runs.len() < LANE_RUNS_MAX && self.runs < RUNS_IN_MEMORY_MAX {
+            } else if !queue.more_on_disk
+                && queue.runs.len() < LANE_RUNS_MAX
+                && self.runs < RUNS_IN_MEMORY_MAX
+            {
                 let run = bounded(run, &mut self.bodies_bytes);
                 queue.runs.push_back(run);
                 self.runs += 1;
@@ -94,7 +97,11 @@ impl Lanes {
             Phase::Looking => queue.came_meanwhile = true,
             Phase::Startable | Phase::Running => {
                 let at = queue.runs.partition_point(|it| it.claim.id < run.claim.id);
-                if queue.runs.get(at).is_some_and(|it| it.claim.id == run.claim.id) {
+                if queue
+                    .runs
+                    .get(at)
+                    .is_some_and(|it| it.claim.id == run.claim.id)
+                {
                     queue.runs[at] = run;
                 } else {
                     queue.runs.insert(at, run);
@@ -109,10 +116,17 @@ impl Lanes {
     pub(super) fn scanned(&mut self, run: OpenRun, is_head: bool) {
         match self.lanes.get_mut(&run.lane) {
             Some(queue) => {
-                let is_new = queue.runs.back().is_none_or(|it| it.claim.id < run.claim.id);
+                let is_new = queue
+                    .runs
+                    .back()
+                    .is_none_or(|it| it.claim.id < run.claim.id);
                 if queue.phase == Phase::Looking {
                     queue.came_meanwhile = true;
-                } else if is_new && !queue.runs.is_empty() && !queue.more_on_disk && queue.runs.len() < LANE_RUNS_MAX {
+                } else if is_new
+                    && !queue.runs.is_empty()
+                    && !queue.more_on_disk
+                    && queue.runs.len() < LANE_RUNS_MAX
+                {
                     queue.runs.push_back(run);
                     self.runs += 1;
                 } else {
@@ -133,15 +147,21 @@ impl Lanes {
     pub(super) fn next(&mut self) -> Option<OpenRun> {
         loop {
             let handler = self.turns.pop_front()?;
-            let Some(lanes) = self.startable.get_mut(&handler) else { continue };
+            let Some(lanes) = self.startable.get_mut(&handler) else {
+                continue;
+            };
             let lane = lanes.pop_front();
             if lanes.is_empty() {
                 self.startable.remove(&handler);
             } else {
                 self.turns.push_back(handler);
             }
-            let Some(queue) = lane.and_then(|it| self.lanes.get_mut(&it)) else { continue };
-            let Some(run) = queue.runs.pop_front() else { continue };
+            let Some(queue) = lane.and_then(|it| self.lanes.get_mut(&it)) else {
+                continue;
+            };
+            let Some(run) = queue.runs.pop_front() else {
+                continue;
+            };
             queue.phase = Phase::Running;
             self.runs -= 1;
             self.bodies_bytes -= body_bytes(&run);
@@ -166,7 +186,9 @@ impl Lanes {
 
     /// The lane's running run is out of the way: finished, dead without blocking, or taken away.
     pub(super) fn finished(&mut self, lane: Lane) -> Follow {
-        let Some(queue) = self.lanes.get_mut(&lane) else { return Follow::Nothing };
+        let Some(queue) = self.lanes.get_mut(&lane) else {
+            return Follow::Nothing;
+        };
         if let Some(run) = queue.runs.front() {
             queue.phase = Phase::Startable;
             let handler = run.handler.clone();
@@ -215,14 +237,24 @@ impl Lanes {
 
     /// What the ledger has at the head of a lane that was looked up.
     pub(super) fn found(&mut self, lane: Lane, head: Option<(OpenRun, State)>) -> Follow {
-        let Some(queue) = self.lanes.get_mut(&lane) else { return Follow::Nothing };
+        let Some(queue) = self.lanes.get_mut(&lane) else {
+            return Follow::Nothing;
+        };
         match head {
             Some((run, State::Ready)) => {
                 self.lanes.remove(&lane);
                 self.open(run, true);
                 Follow::Nothing
             }
-            Some((_, State::Waiting | State::Held | State::Dead | State::Done | State::Skipped | State::Dropped)) => {
+            Some((
+                _,
+                State::Waiting
+                | State::Held
+                | State::Dead
+                | State::Done
+                | State::Skipped
+                | State::Dropped,
+            )) => {
                 self.parked(lane);
                 Follow::Nothing
             }
@@ -290,7 +322,6 @@ fn body_bytes(run: &OpenRun) -> usize {
     run.event.as_ref().map_or(0, |it| it.body.len())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,17 +329,23 @@ mod tests {
 
     fn run(id: i64, handler: &str, lane: i64) -> OpenRun {
         OpenRun {
-            claim: Claim { id: RunId(id), epoch: 0 },
+            claim: Claim {
+                id: RunId(id),
+                epoch: 0,
+            },
             handler: handler.into(),
             lane: Lane(lane),
             attempts: 0,
+            forgiven: 0,
             replay: 0,
             event: None,
         }
     }
 
     fn started(lanes: &mut Lanes) -> Vec<i64> {
-        std::iter::from_fn(|| lanes.next()).map(|it| it.claim.id.0).collect()
+        std::iter::from_fn(|| lanes.next())
+            .map(|it| it.claim.id.0)
+            .collect()
     }
 
     #[test]

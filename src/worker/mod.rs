@@ -55,8 +55,21 @@ impl Worker {
         let count = current.load().config.limits.script_threads;
         let (engines, threads) = Engines::start(count, folder, running.clone())?;
         let reader = Arc::new(Mutex::new(Reader::open(folder)?));
-        let shared = Arc::new(Shared { current, ledger, clock, engines, running });
-        Ok(Self { shared, threads, arrivals, reader, suspects, nudge: Arc::default() })
+        let shared = Arc::new(Shared {
+            current,
+            ledger,
+            clock,
+            engines,
+            running,
+        });
+        Ok(Self {
+            shared,
+            threads,
+            arrivals,
+            reader,
+            suspects,
+            nudge: Arc::default(),
+        })
     }
 
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.
@@ -67,7 +80,15 @@ impl Worker {
     /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.
     pub async fn run(self, shutdown: CancellationToken) {
         let engines = self.shared.engines.clone();
-        dispatch::dispatch(self.shared, self.arrivals, self.reader, self.suspects, self.nudge, shutdown).await;
+        dispatch::dispatch(
+            self.shared,
+            self.arrivals,
+            self.reader,
+            self.suspects,
+            self.nudge,
+            shutdown,
+        )
+        .await;
         engines.close();
         let joined = tokio::task::spawn_blocking(move || {
             for it in self.threads {

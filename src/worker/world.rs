@@ -33,7 +33,12 @@ pub(super) struct Sight {
 
 impl Sight {
     pub(super) fn new(journal: Journal, inherited: Seen, version: Arc<str>) -> Self {
-        Self { journal, inherited: inherited.into(), version, ..Self::default() }
+        Self {
+            journal,
+            inherited: inherited.into(),
+            version,
+            ..Self::default()
+        }
     }
 
     /// The next call of the script was answered so, or failed so.
@@ -47,15 +52,31 @@ impl Sight {
     }
 
     /// What an earlier attempt knows of this call.
-    fn known(&mut self, request: &Request, services: &Services) -> Option<Result<Answer, WorldError>> {
+    fn known(
+        &mut self,
+        request: &Request,
+        services: &Services,
+    ) -> Option<Result<Answer, WorldError>> {
         if !request.method.changes_something() {
             let is_next = self.inherited.front().is_some_and(|(it, _)| it == request);
-            return if is_next { self.inherited.pop_front().map(|(_, answer)| Ok(answer)) } else { None };
+            return if is_next {
+                self.inherited.pop_front().map(|(_, answer)| Ok(answer))
+            } else {
+                None
+            };
         }
         // What cannot be sent is told by the one who would send it.
         let prepared = services.prepare(request).ok()?;
-        let content = content_of(&request.service, request.method.as_str(), &prepared.url, prepared.body.as_deref());
-        match self.journal.peek(request, &prepared.url, &content, &self.version) {
+        let content = content_of(
+            &request.service,
+            request.method.as_str(),
+            &prepared.url,
+            prepared.body.as_deref(),
+        );
+        match self
+            .journal
+            .peek(request, &prepared.url, &content, &self.version)
+        {
             Match::Settled(entry) => {
                 let answer = entry.answer.clone()?;
                 self.journal.put(entry);
@@ -84,8 +105,17 @@ pub(super) struct AttemptWorld {
 }
 
 impl AttemptWorld {
-    pub(super) fn new(sight: Arc<Mutex<Sight>>, reader: Arc<Mutex<Reader>>, services: Services) -> Self {
-        Self { sight, reader, services, given: 0 }
+    pub(super) fn new(
+        sight: Arc<Mutex<Sight>>,
+        reader: Arc<Mutex<Reader>>,
+        services: Services,
+    ) -> Self {
+        Self {
+            sight,
+            reader,
+            services,
+            given: 0,
+        }
     }
 
     fn sight(&self) -> MutexGuard<'_, Sight> {
@@ -99,7 +129,10 @@ impl AttemptWorld {
 
 impl World for AttemptWorld {
     fn record(&mut self, collection: &str, id: &str) -> Result<Option<Record>, WorldError> {
-        let key = RecordKey { collection: collection.into(), id: id.into() };
+        let key = RecordKey {
+            collection: collection.into(),
+            id: id.into(),
+        };
         if let Some(it) = self.sight().records.get(&key) {
             return Ok(it.clone());
         }
@@ -119,7 +152,10 @@ impl World for AttemptWorld {
             return Ok(it.clone());
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut found = self.reader().find_records(collection, fields, limit).map_err(unreadable)?;
+        let mut found = self
+            .reader()
+            .find_records(collection, fields, limit)
+            .map_err(unreadable)?;
         let mut sight = self.sight();
         for it in &mut found {
             // One view of a record in an attempt, however it was come by.
@@ -141,7 +177,9 @@ impl World for AttemptWorld {
         let services = self.services.clone();
         let mut sight = self.sight();
         if given == sight.answers.len() {
-            let Some(known) = sight.known(request, &services) else { return Ok(None) };
+            let Some(known) = sight.known(request, &services) else {
+                return Ok(None);
+            };
             sight.answered(request.clone(), known);
         }
         let (asked, answer) = &sight.answers[given];
@@ -166,5 +204,8 @@ impl World for AttemptWorld {
 }
 
 fn unreadable(error: ReadError) -> WorldError {
-    WorldError { message: format!("the ledger could not be read: {error}"), is_passing: true }
+    WorldError {
+        message: format!("the ledger could not be read: {error}"),
+        is_passing: true,
+    }
 }

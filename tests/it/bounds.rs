@@ -20,7 +20,9 @@ fn host(server: &str) -> Host {
 
 fn connect(host: &Host) -> TcpStream {
     let stream = TcpStream::connect(host.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream
 }
 
@@ -44,7 +46,9 @@ fn a_head_that_does_not_come_is_answered_408_in_time() {
     let host = host("head_timeout = \"1s\"");
     let mut stream = connect(&host);
     let begin = Instant::now();
-    stream.write_all(b"POST /webhooks/stripe HTTP/1.1\r\nHost: t").unwrap();
+    stream
+        .write_all(b"POST /webhooks/stripe HTTP/1.1\r\nHost: t")
+        .unwrap();
     let said = rest(&stream);
     assert!(said.starts_with("HTTP/1.1 408"), "{said}");
     assert!(begin.elapsed() < Duration::from_secs(5));
@@ -77,14 +81,20 @@ fn a_connection_that_rests_may_rest_longer_than_a_head_may_take() {
     assert_eq!(client.get("/healthz").unwrap().status, 200);
     let begin = Instant::now();
     assert!(client.is_closed());
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 #[test]
 fn a_body_that_does_not_come_is_answered_408_in_time() {
     let host = host("body_timeout = \"1s\"");
     let stream = connect(&host);
-    (&stream).write_all(signed_head(b"{}", "Content-Length: 2").as_bytes()).unwrap();
+    (&stream)
+        .write_all(signed_head(b"{}", "Content-Length: 2").as_bytes())
+        .unwrap();
     (&stream).write_all(b"{").unwrap();
     let said = rest(&stream);
     assert!(said.starts_with("HTTP/1.1 408"), "{said}");
@@ -95,11 +105,15 @@ fn a_body_that_does_not_come_is_answered_408_in_time() {
 fn a_body_over_the_limit_is_answered_413_announced_or_not() {
     let host = host("body_size_max = \"64 KiB\"");
     let stream = connect(&host);
-    (&stream).write_all(signed_head(b"", "Content-Length: 65537").as_bytes()).unwrap();
+    (&stream)
+        .write_all(signed_head(b"", "Content-Length: 65537").as_bytes())
+        .unwrap();
     assert!(rest(&stream).starts_with("HTTP/1.1 413"));
 
     let stream = connect(&host);
-    (&stream).write_all(signed_head(b"", "Transfer-Encoding: chunked").as_bytes()).unwrap();
+    (&stream)
+        .write_all(signed_head(b"", "Transfer-Encoding: chunked").as_bytes())
+        .unwrap();
     let chunk = format!("7d00\r\n{}\r\n", "x".repeat(32_000));
     for _ in 0..3 {
         let _ = (&stream).write_all(chunk.as_bytes());
@@ -107,10 +121,16 @@ fn a_body_over_the_limit_is_answered_413_announced_or_not() {
     assert!(rest(&stream).starts_with("HTTP/1.1 413"));
 
     // Up to the limit it is taken.
-    let body = format!("{{\"id\":\"evt_big\",\"type\":\"a.b\",\"x\":\"{}\"}}", "x".repeat(65_490));
+    let body = format!(
+        "{{\"id\":\"evt_big\",\"type\":\"a.b\",\"x\":\"{}\"}}",
+        "x".repeat(65_490)
+    );
     let body = &body.as_bytes()[..];
     assert!((65_500..=65_536).contains(&body.len()));
-    let answer = host.client().post_signed(PATH, &sign(SECRET, now_s(), body), body).unwrap();
+    let answer = host
+        .client()
+        .post_signed(PATH, &sign(SECRET, now_s(), body), body)
+        .unwrap();
     assert_eq!(answer.status, 200);
 }
 
@@ -118,7 +138,10 @@ fn a_body_over_the_limit_is_answered_413_announced_or_not() {
 fn a_head_over_the_limit_is_refused() {
     let host = host("head_size_max = \"16 KiB\"");
     let stream = connect(&host);
-    let head = format!("POST {PATH} HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n",
+        "x".repeat(20_000)
+    );
     let _ = (&stream).write_all(head.as_bytes());
     assert!(rest(&stream).starts_with("HTTP/1.1 431"));
 }
@@ -129,7 +152,9 @@ fn a_body_shorter_than_it_was_announced_is_never_stored() {
     let it = event("customer.created", "cus_1");
     let body = it.body();
     let stream = connect(&host);
-    (&stream).write_all(signed_head(&body, &format!("Content-Length: {}", body.len() + 10)).as_bytes()).unwrap();
+    (&stream)
+        .write_all(signed_head(&body, &format!("Content-Length: {}", body.len() + 10)).as_bytes())
+        .unwrap();
     (&stream).write_all(&body).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let said = rest(&stream);
@@ -142,7 +167,8 @@ fn a_body_in_chunks_is_stored_whole() {
     let host = host("");
     let body = event("customer.created", "cus_1").body();
     let stream = connect(&host);
-    let mut request = signed_head(&body, "Transfer-Encoding: chunked\r\nConnection: close").into_bytes();
+    let mut request =
+        signed_head(&body, "Transfer-Encoding: chunked\r\nConnection: close").into_bytes();
     for chunk in body.chunks(7) {
         request.extend(format!("{:x}\r\n", chunk.len()).bytes());
         request.extend(chunk);
@@ -161,7 +187,8 @@ fn pipelined_deliveries_are_answered_one_by_one() {
     let mut requests = Vec::new();
     for number in 0..5 {
         let body = event("customer.created", &format!("cus_{number}")).body();
-        requests.extend(signed_head(&body, &format!("Content-Length: {}", body.len())).into_bytes());
+        requests
+            .extend(signed_head(&body, &format!("Content-Length: {}", body.len())).into_bytes());
         requests.extend(body);
     }
     client.send(&requests).unwrap();
@@ -188,7 +215,12 @@ fn a_request_without_a_host_header_is_taken_all_the_same() {
 #[test]
 fn what_is_no_http_ends_its_own_connection_only() {
     let host = host("");
-    for junk in [&b"\x16\x03\x01\x02\x00\x01\x00"[..], b"GET\r\n\r\n", b"\r\n\r\n\r\n\0\0\0\0", b"POST / HTTP/9.9\r\n\r\n"] {
+    for junk in [
+        &b"\x16\x03\x01\x02\x00\x01\x00"[..],
+        b"GET\r\n\r\n",
+        b"\r\n\r\n\r\n\0\0\0\0",
+        b"POST / HTTP/9.9\r\n\r\n",
+    ] {
         let stream = connect(&host);
         (&stream).write_all(junk).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -202,7 +234,8 @@ fn the_caller_of_a_bad_signature_learns_nothing_and_the_log_says_the_cause() {
     let host = host("");
     let body = event("customer.created", "cus_1").body();
     let now = now_s();
-    let post = |signature: &str, body: &[u8]| host.client().post_signed(PATH, signature, body).unwrap();
+    let post =
+        |signature: &str, body: &[u8]| host.client().post_signed(PATH, signature, body).unwrap();
     let answers = [
         post(&sign("whsec_other", now, &body), &body),
         post(&sign(SECRET, now - 400, &body), &body),
@@ -210,13 +243,23 @@ fn the_caller_of_a_bad_signature_learns_nothing_and_the_log_says_the_cause() {
         post(&sign(SECRET, now, b""), b""),
     ];
     let mut client = host.client();
-    client.send(format!("POST {PATH} HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes()).unwrap();
+    client
+        .send(
+            format!("POST {PATH} HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes(),
+        )
+        .unwrap();
     let without = client.answer().unwrap();
     for it in answers.iter().chain([&without]) {
         assert_eq!((it.status, it.body.clone()), (400, without.body.clone()));
     }
     let log = host.log();
-    for cause in ["no v1 signature fits", "it was signed 40", "it has no `t`", "its body is empty", "no Stripe-Signature header"] {
+    for cause in [
+        "no v1 signature fits",
+        "it was signed 40",
+        "it has no `t`",
+        "its body is empty",
+        "no Stripe-Signature header",
+    ] {
         assert!(log.contains(cause), "{cause} is not in {log}");
     }
     assert!(!log.contains(SECRET) && !log.contains("cus_1"), "{log}");
@@ -230,31 +273,50 @@ fn wrong_paths_and_methods_are_told_so() {
     let answer = host.get(PATH);
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
     let mut client = host.client();
-    client.send(b"DELETE /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+    client
+        .send(b"DELETE /healthz HTTP/1.1\r\nHost: t\r\n\r\n")
+        .unwrap();
     let answer = client.answer().unwrap();
-    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
     assert_eq!(host.get("/readyz").status, 200);
 }
 
 #[test]
 fn a_verified_body_that_is_no_event_is_kept_once_and_answered_200() {
     let host = host("");
-    for body in [&b"not json"[..], b"{\"id\":\"evt_1\"}", b"\xff\xfe", b"\xef\xbb\xbf{}"] {
+    for body in [
+        &b"not json"[..],
+        b"{\"id\":\"evt_1\"}",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+    ] {
         let signature = sign(SECRET, now_s(), body);
         let answer = host.client().post_signed(PATH, &signature, body).unwrap();
         assert_eq!(answer.status, 200);
         let again = host.client().post_signed(PATH, &signature, body).unwrap();
-        assert_eq!((again.status, again.text().contains("duplicate")), (200, true));
+        assert_eq!(
+            (again.status, again.text().contains("duplicate")),
+            (200, true)
+        );
     }
     let ledger = host.ledger();
-    assert_eq!(ledger.number("SELECT count(*) FROM events WHERE unreadable IS NOT NULL"), 4);
+    assert_eq!(
+        ledger.number("SELECT count(*) FROM events WHERE unreadable IS NOT NULL"),
+        4
+    );
     assert_eq!(ledger.open_runs(), 0);
 }
 
 #[test]
 fn ten_thousand_idle_connections_keep_no_delivery_waiting_for_long() {
     let host = host("head_timeout = \"2s\"\nconnections_max = 500");
-    let raised = rustix::process::Rlimit { current: Some(20_000), maximum: Some(20_000) };
+    let raised = rustix::process::Rlimit {
+        current: Some(20_000),
+        maximum: Some(20_000),
+    };
     // Where the system's own bound is lower, there are as many as it gives.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised);
     let mut idle = Vec::new();
@@ -264,11 +326,22 @@ fn ten_thousand_idle_connections_keep_no_delivery_waiting_for_long() {
             Err(_) => break,
         }
     }
-    assert!(idle.len() > 500, "only {} idle connections could be made", idle.len());
+    assert!(
+        idle.len() > 500,
+        "only {} idle connections could be made",
+        idle.len()
+    );
     // Idle ones are hung up on; as long as they fill the queue, a sender tries again as Stripe does.
     eventually(Duration::from_secs(120), || {
-        let Ok(mut client) = Client::connect(host.address()) else { return false };
-        client.stream().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        client.post(PATH, &event("customer.created", "cus_1")).is_ok_and(|it| it.status == 200)
+        let Ok(mut client) = Client::connect(host.address()) else {
+            return false;
+        };
+        client
+            .stream()
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        client
+            .post(PATH, &event("customer.created", "cus_1"))
+            .is_ok_and(|it| it.status == 200)
     });
 }

@@ -53,8 +53,16 @@ fn sources() -> BTreeMap<PathBuf, String> {
 
 /// The room that a file belongs to.
 fn room(path: &Path) -> String {
-    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    let inside = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -67,12 +75,19 @@ fn floor(room: &str) -> usize {
 
 /// The code of a file without its tests, which may reach anywhere.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    text.lines().filter(|it| !it.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    text.lines()
+        .filter(|it| !it.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|it| it.as_os_str() == "tests" || it.as_os_str() == "tests.rs")
+    path.components()
+        .any(|it| it.as_os_str() == "tests" || it.as_os_str() == "tests.rs")
 }
 
 #[test]
@@ -82,7 +97,9 @@ fn imports_go_down_only() {
         for (at, _) in code(text).match_indices("crate::") {
             let code = code(text);
             let rest = &code[at + "crate::".len()..];
-            let end = rest.find(|it: char| !it.is_alphanumeric() && it != '_').unwrap_or(rest.len());
+            let end = rest
+                .find(|it: char| !it.is_alphanumeric() && it != '_')
+                .unwrap_or(rest.len());
             let there = &rest[..end];
             if there.is_empty() || there == here {
                 continue;
@@ -127,7 +144,15 @@ fn nothing_is_left_undone() {
 #[test]
 fn only_the_ledger_makes_a_receipt() {
     for (path, text) in sources().iter().filter(|(path, _)| room(path) != "ledger") {
-        assert!(!code(text).contains("Receipt {"), "{} makes a receipt", path.display());
-        assert!(!code(text).contains("Receipt::new"), "{} makes a receipt", path.display());
+        assert!(
+            !code(text).contains("Receipt {"),
+            "{} makes a receipt",
+            path.display()
+        );
+        assert!(
+            !code(text).contains("Receipt::new"),
+            "{} makes a receipt",
+            path.display()
+        );
     }
 }

@@ -21,7 +21,9 @@ fn with_service(service: &FakeService, script: &str, more: &str) -> Host {
 
 fn all_done(host: &Host, runs: i64) {
     let ledger = host.ledger();
-    eventually(SOON, || ledger.done_runs() == runs && ledger.open_runs() == 0);
+    eventually(SOON, || {
+        ledger.done_runs() == runs && ledger.open_runs() == 0
+    });
 }
 
 #[test]
@@ -32,9 +34,14 @@ fn an_event_that_is_answered_200_changes_the_record_that_its_script_says() {
         "let it = event.data.object;\nrecords(\"customers\").set(it.id, #{ email: it.email, at: event.created });",
     )
     .start();
-    let it = event("customer.created", "cus_1").with("email", "a@example.com").created(1_700_000_000);
+    let it = event("customer.created", "cus_1")
+        .with("email", "a@example.com")
+        .created(1_700_000_000);
     let answer = host.post(&it);
-    assert_eq!((answer.status, answer.text()), (200, "{\"received\":true}".into()));
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, "{\"received\":true}".into())
+    );
     all_done(&host, 1);
     assert_eq!(
         host.ledger().record("customers", "cus_1"),
@@ -55,7 +62,10 @@ fn a_duplicate_is_answered_200_and_does_nothing() {
         assert_eq!(host.post(&it).status, 200);
     }
     all_done(&host, 1);
-    assert_eq!(host.ledger().record("counts", "all"), Some(json!({ "n": 1 })));
+    assert_eq!(
+        host.ledger().record("counts", "all"),
+        Some(json!({ "n": 1 }))
+    );
 }
 
 #[test]
@@ -63,9 +73,9 @@ fn events_of_one_object_run_in_the_order_of_acceptance() {
     let host = HostSetup::one_handler(
         "[\"customer.updated\"]",
         "[\"log\"]",
-        "let log = records(\"log\");\nlet old = log.get(event.data.object.id);\n\
+        "let list = records(\"log\");\nlet old = list.get(event.data.object.id);\n\
          let seen = if old == () { [] } else { old.seen };\nseen.push(event.data.object.n);\n\
-         log.set(event.data.object.id, #{ seen: seen });",
+         list.set(event.data.object.id, #{ seen: seen });",
     )
     .start();
     let mut client = host.client();
@@ -76,7 +86,10 @@ fn events_of_one_object_run_in_the_order_of_acceptance() {
     all_done(&host, 40);
     for object in 0..2 {
         let expected: Vec<i64> = (0..40).filter(|it| it % 2 == object).collect();
-        let record = host.ledger().record("log", &format!("cus_{object}")).unwrap();
+        let record = host
+            .ledger()
+            .record("log", &format!("cus_{object}"))
+            .unwrap();
         assert_eq!(record, json!({ "seen": expected }));
     }
 }
@@ -91,10 +104,16 @@ fn a_call_is_made_once_with_the_services_secret_and_its_answer_is_used() {
     let host = with_service(&service, script, "");
     host.post(&event("invoice.paid", "in_1").with("amount_paid", 1200));
     all_done(&host, 1);
-    assert_eq!(host.ledger().record("invoices", "in_1"), Some(json!({ "booking": "b_1" })));
+    assert_eq!(
+        host.ledger().record("invoices", "in_1"),
+        Some(json!({ "booking": "b_1" }))
+    );
     let asked = service.asked();
     assert_eq!(asked.len(), 1);
-    assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("POST", "/invoices/in_1/paid"));
+    assert_eq!(
+        (asked[0].method.as_str(), asked[0].path.as_str()),
+        ("POST", "/invoices/in_1/paid")
+    );
     assert_eq!(asked[0].body, "{\"amount\":1200}");
     assert_eq!(asked[0].headers["authorization"], "Bearer s3cr3t-token");
     assert_eq!(asked[0].headers["idempotency-key"].len(), 32);
@@ -117,11 +136,17 @@ fn a_settled_call_is_not_made_again_when_a_later_line_fails() {
     let host = with_service(&service, script, "");
     host.post(&event("invoice.paid", "in_1"));
     all_done(&host, 1);
-    assert_eq!(host.ledger().record("invoices", "x"), Some(json!({ "a": 1, "b": 2 })));
+    assert_eq!(
+        host.ledger().record("invoices", "x"),
+        Some(json!({ "a": 1, "b": 2 }))
+    );
     let asked = service.asked();
     let paths: Vec<&str> = asked.iter().map(|it| it.path.as_str()).collect();
     assert_eq!(paths, ["/a", "/b", "/b", "/b"]);
-    let keys: Vec<&str> = asked.iter().map(|it| it.headers["idempotency-key"].as_str()).collect();
+    let keys: Vec<&str> = asked
+        .iter()
+        .map(|it| it.headers["idempotency-key"].as_str())
+        .collect();
     assert_ne!(keys[0], keys[1]);
     assert_eq!((keys[1], keys[1]), (keys[2], keys[3]));
     assert_eq!(host.ledger().number("SELECT max(number) FROM attempts"), 3);
@@ -142,15 +167,25 @@ fn a_run_that_fails_each_time_is_dead_and_its_neighbours_go_on() {
     host.post(&event("customer.created", "cus_bad").with("email", "a@example.com"));
     host.post(&event("customer.created", "cus_good"));
     let ledger = host.ledger();
-    eventually(SOON, || ledger.number("SELECT count(*) FROM runs_open WHERE state = 'dead'") == 1);
+    eventually(SOON, || {
+        ledger.number("SELECT count(*) FROM runs_open WHERE state = 'dead'") == 1
+    });
     eventually(SOON, || ledger.done_runs() == 1);
     assert!(ledger.record("customers", "cus_good").is_some());
     assert!(ledger.record("customers", "cus_bad").is_none());
-    let error: serde_json::Value =
-        serde_json::from_str(&ledger.texts("SELECT error FROM attempts WHERE error IS NOT NULL")[0]).unwrap();
-    assert_eq!((&error["script"], &error["line"]), (&json!("scripts/only.rhai"), &json!(3)));
+    let error: serde_json::Value = serde_json::from_str(
+        &ledger.texts("SELECT error FROM attempts WHERE error IS NOT NULL")[0],
+    )
+    .unwrap();
+    assert_eq!(
+        (&error["script"], &error["line"]),
+        (&json!("scripts/only.rhai"), &json!(3))
+    );
     let message = error.to_string();
-    assert!(message.contains("emial") && message.contains("email"), "{message}");
+    assert!(
+        message.contains("emial") && message.contains("email"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -163,11 +198,15 @@ fn what_was_open_at_the_end_goes_on_at_the_start() {
         "handlers.toml",
         &std::fs::read_to_string(host.folder().join("handlers.toml"))
             .unwrap()
-            .replace("attempts = 4", "attempts = 1000"),
+            .replace("attempts = 4", "attempts = 100"),
     );
     assert!(host.command(&["reload"]).status().unwrap().success());
     for number in 0..10 {
-        assert_eq!(host.post(&event("invoice.paid", &format!("in_{number}"))).status, 200);
+        assert_eq!(
+            host.post(&event("invoice.paid", &format!("in_{number}")))
+                .status,
+            200
+        );
     }
     assert!(host.terminate().success());
     service.always(Reaction::answer(200, "{}"));
@@ -184,7 +223,10 @@ fn an_open_run_whose_handler_is_gone_is_held_and_goes_on_when_it_is_back() {
     let other = "[handlers.other]\nevents = [\"invoice.voided\"]\nscript = \"scripts/only.rhai\"\nservices = [\"books\"]\n";
     let host = with_service(&service, script, other);
     let config = std::fs::read_to_string(host.folder().join("handlers.toml")).unwrap();
-    host.save("handlers.toml", &config.replace("attempts = 4", "attempts = 1000"));
+    host.save(
+        "handlers.toml",
+        &config.replace("attempts = 4", "attempts = 100"),
+    );
     assert!(host.command(&["reload"]).status().unwrap().success());
     host.post(&event("invoice.paid", "in_1"));
     let ledger = host.ledger();
@@ -192,7 +234,9 @@ fn an_open_run_whose_handler_is_gone_is_held_and_goes_on_when_it_is_back() {
     let without = config.replace("[handlers.only]", "[handlers.renamed]");
     host.save("handlers.toml", &without);
     assert!(host.command(&["reload"]).status().unwrap().success());
-    eventually(SOON, || ledger.number("SELECT count(*) FROM runs_open WHERE state = 'held'") == 1);
+    eventually(SOON, || {
+        ledger.number("SELECT count(*) FROM runs_open WHERE state = 'held'") == 1
+    });
     service.always(Reaction::answer(200, "{}"));
     host.save("handlers.toml", &config);
     assert!(host.command(&["reload"]).status().unwrap().success());
@@ -206,7 +250,10 @@ fn a_second_host_on_one_folder_is_refused_with_the_pid_of_the_first() {
     let output = second.output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains(&format!("in use by process {}", host.pid())), "{said}");
+    assert!(
+        said.contains(&format!("in use by process {}", host.pid())),
+        "{said}"
+    );
 }
 
 #[test]

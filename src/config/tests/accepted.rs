@@ -160,8 +160,14 @@ fn a_service_of_ones_own_may_be_plain_http() {
             "url = \"http://localhost:8080/api/\"\nprivate_network = true",
             "http://localhost:8080/api",
         ),
-        ("url = \"http://127.0.0.1\"\nprivate_network = true", "http://127.0.0.1/"),
-        ("url = \"http://[::1]:1\"\nprivate_network = true", "http://[::1]:1/"),
+        (
+            "url = \"http://127.0.0.1\"\nprivate_network = true",
+            "http://127.0.0.1/",
+        ),
+        (
+            "url = \"http://[::1]:1\"\nprivate_network = true",
+            "http://[::1]:1/",
+        ),
         (
             "url = \"http://books.internal/a//\"\nprivate_network = true",
             "http://books.internal/a",

@@ -35,7 +35,11 @@ impl DedupeKey {
         hasher.update(&(event.scope.len() as u64).to_le_bytes());
         hasher.update(event.scope.as_bytes());
         hasher.update(event.envelope.id.as_bytes());
-        let seconds = event.envelope.created.seconds().clamp(0, CREATED_SECONDS_MAX);
+        let seconds = event
+            .envelope
+            .created
+            .seconds()
+            .clamp(0, CREATED_SECONDS_MAX);
         Self {
             key: seconds << 30 | low_bits(&event.envelope.id),
             fingerprint: hasher.digest().cast_signed(),
@@ -50,8 +54,18 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
     if let Some(known) = already_seen(&tables.connection, event, seq)? {
         // An account's endpoint and a Connect one may share a scope: the second delivery makes only what is lacking.
         let lacking = lacking_runs(&tables.connection, known, &event.endpoint, &it.runs)?;
-        let first = if lacking.is_empty() { 1 } else { next_ordinal(&tables.connection, known)? };
-        make_runs(tables, RunId::of(known, first), &lacking, 0, Some(&it.event))?;
+        let first = if lacking.is_empty() {
+            1
+        } else {
+            next_ordinal(&tables.connection, known)?
+        };
+        make_runs(
+            tables,
+            RunId::of(known, first),
+            &lacking,
+            0,
+            Some(&it.event),
+        )?;
         return Ok(Receipt::new(known, true));
     }
     tables.next.event_seq += 1;
@@ -105,7 +119,9 @@ fn already_seen(connection: &Connection, event: &Event, seq: i64) -> Applying<Op
             return Ok(Some(known));
         }
     }
-    Err(ApplyError::Refused(format!("{PROBES_MAX} other events have the dedupe key of this one")))
+    Err(ApplyError::Refused(format!(
+        "{PROBES_MAX} other events have the dedupe key of this one"
+    )))
 }
 
 fn lacking_runs(
@@ -132,7 +148,11 @@ fn lacking_runs(
         )?
         .query_map([*range.start(), *range.end()], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(planned.iter().filter(|it| !handlers.iter().any(|h| **h == *it.handler)).cloned().collect())
+    Ok(planned
+        .iter()
+        .filter(|it| !handlers.iter().any(|h| **h == *it.handler))
+        .cloned()
+        .collect())
 }
 
 /// Makes runs of a stored event, with ids from `first` on; those that can start are told to the worker once the batch is
@@ -146,12 +166,16 @@ pub(super) fn make_runs(
 ) -> rusqlite::Result<Vec<RunId>> {
     let mut made = Vec::with_capacity(planned.len());
     for (id, run) in (first.0..).map(RunId).zip(planned) {
-        let state = if run.held.is_some() { State::Held } else { State::Ready };
+        let state = if run.held.is_some() {
+            State::Held
+        } else {
+            State::Ready
+        };
         tables
             .connection
             .prepare_cached(
-                "INSERT INTO runs_open (id, handler, lane, state, attempts, epoch, replay, why)
-                 VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)",
+                "INSERT INTO runs_open (id, handler, lane, state, attempts, forgiven, epoch, replay, why)
+                 VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)",
             )?
             .execute(params![id.0, run.handler, run.lane.0, state.as_str(), replay, run.held])?;
         if run.held.is_none() {
@@ -160,6 +184,7 @@ pub(super) fn make_runs(
                 handler: run.handler.clone(),
                 lane: run.lane,
                 attempts: 0,
+                forgiven: 0,
                 replay,
                 event: event.cloned(),
             });

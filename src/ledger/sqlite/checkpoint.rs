@@ -8,9 +8,9 @@ use super::super::folder::Folder;
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Frames in the log at which a checkpoint begins: 64 MiB of pages.
@@ -45,11 +45,18 @@ impl Checkpointer {
         let connection = super::connect(folder).map_err(io::Error::other)?;
         // Closing any descriptor of the file would drop the locks that SQLite holds on it: this one lives as long as
         // the thread, which outlives the writer.
-        let database = File::options().read(true).write(true).open(folder.database())?;
+        let database = File::options()
+            .read(true)
+            .write(true)
+            .open(folder.database())?;
         let (start, started) = sync_channel(1);
         let finish = Arc::new(AtomicBool::new(false));
         let failed = Arc::new(AtomicBool::new(false));
-        let signal = Signal { start, finish: finish.clone(), failed: failed.clone() };
+        let signal = Signal {
+            start,
+            finish: finish.clone(),
+            failed: failed.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger-checkpoint".into())
             .spawn(move || copy_when_asked(&connection, &database, &started, &finish, &failed))?;
@@ -100,7 +107,9 @@ fn copy_when_asked(
                 return;
             }
             match progress {
-                Ok(it) if it.log - it.copied <= FRAMES_LEFT_TO_WRITER_MAX || passes == PASSES_MAX => {
+                Ok(it)
+                    if it.log - it.copied <= FRAMES_LEFT_TO_WRITER_MAX || passes == PASSES_MAX =>
+                {
                     finish.store(true, Ordering::Release);
                     break;
                 }
@@ -135,6 +144,9 @@ pub(super) fn truncate(connection: &Connection) -> rusqlite::Result<()> {
 
 fn passive(connection: &Connection) -> rusqlite::Result<Progress> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        Ok(Progress { log: row.get(1)?, copied: row.get(2)? })
+        Ok(Progress {
+            log: row.get(1)?,
+            copied: row.get(2)?,
+        })
     })
 }

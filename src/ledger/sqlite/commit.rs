@@ -12,11 +12,17 @@ use serde_json::{Map, Value};
 /// Finishes a run, unless a record that it read has changed or the run is no longer the caller's.
 pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
     if !are_current(&tables.connection, &it.reads)? {
-        return Ok(if is_held_by(&tables.connection, it.claim)? { Applied::Stale } else { Applied::Fenced });
+        return Ok(if is_held_by(&tables.connection, it.claim)? {
+            Applied::Stale
+        } else {
+            Applied::Fenced
+        });
     }
     let taken = tables
         .connection
-        .prepare_cached("DELETE FROM runs_open WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')")?
+        .prepare_cached(
+            "DELETE FROM runs_open WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')",
+        )?
         .execute([it.claim.id.0, it.claim.epoch])?;
     if taken == 0 {
         return Ok(Applied::Fenced);
@@ -168,7 +174,10 @@ fn difference(before: Option<&str>, after: Option<&str>) -> (Option<String>, Opt
         }
         Some(_) | None => true,
     });
-    (Some(Value::Object(old).to_string()), Some(Value::Object(new).to_string()))
+    (
+        Some(Value::Object(old).to_string()),
+        Some(Value::Object(new).to_string()),
+    )
 }
 
 fn report(connection: &Connection, run: RunId, it: &AttemptReport) -> rusqlite::Result<()> {
@@ -201,7 +210,10 @@ pub(super) fn drop_run(tables: &mut Tables, run: RunId, at: UnixMillis) -> rusql
              SELECT id, handler, ?2, attempts, replay, ?3, NULL, why FROM runs_open WHERE id = ?1",
         )?
         .execute(params![run.0, State::Dropped.as_str(), at.0])?;
-    tables.connection.prepare_cached("DELETE FROM runs_open WHERE id = ?1")?.execute([run.0])?;
+    tables
+        .connection
+        .prepare_cached("DELETE FROM runs_open WHERE id = ?1")?
+        .execute([run.0])?;
     Ok(moved == 1)
 }
 
@@ -220,7 +232,10 @@ mod tests {
         check(
             Some(r#"{"a":1,"b":2,"gone":3}"#),
             Some(r#"{"a":1,"b":5,"new":{"x":1}}"#),
-            (Some(r#"{"b":2,"gone":3}"#), Some(r#"{"b":5,"new":{"x":1}}"#)),
+            (
+                Some(r#"{"b":2,"gone":3}"#),
+                Some(r#"{"b":5,"new":{"x":1}}"#),
+            ),
         );
         check(None, Some(r#"{"a":1}"#), (None, Some(r#"{"a":1}"#)));
         check(Some(r#"{"a":1}"#), None, (Some(r#"{"a":1}"#), None));

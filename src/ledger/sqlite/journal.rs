@@ -56,5 +56,9 @@ pub(super) fn settle(tables: &mut Tables, it: &Settle) -> Applying<Applied> {
             "UPDATE journal SET state = ?3, answered_at = ?4, answer = ?5 WHERE run = ?1 AND number = ?2",
         )?
         .execute(params![it.claim.id.0, it.number, it.state.as_str(), it.at.0, answer])?;
-    Ok(if is_held_by(&tables.connection, it.claim)? { Applied::Done } else { Applied::Fenced })
+    Ok(if is_held_by(&tables.connection, it.claim)? {
+        Applied::Done
+    } else {
+        Applied::Fenced
+    })
 }

@@ -9,19 +9,55 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 /// Brings the schema to the newest version. Refuses one that is newer than this program.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let at = |cause| OpenError::Sqlite { path: path.display().to_string(), cause };
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
+    let at = |cause| OpenError::Sqlite {
+        path: path.display().to_string(),
+        cause,
+    };
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(at)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(OpenError::Newer { path: path.display().to_string(), found, known });
+        return Err(OpenError::Newer {
+            path: path.display().to_string(),
+            found,
+            known,
+        });
     }
     for (number, sql) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(at)?;
         transaction.execute_batch(sql).map_err(at)?;
-        transaction.pragma_update(None, "user_version", number).map_err(at)?;
+        transaction
+            .pragma_update(None, "user_version", number)
+            .map_err(at)?;
         transaction.commit().map_err(at)?;
     }
     Ok(())
+}
+
+/// Refuses to look into a ledger whose schema this program does not know.
+pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let path = || path.display().to_string();
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|cause| OpenError::Sqlite {
+            path: path(),
+            cause,
+        })?;
+    let known = MIGRATIONS.len() as i64;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(OpenError::Newer {
+            path: path(),
+            found,
+            known,
+        }),
+        std::cmp::Ordering::Less => Err(OpenError::Older {
+            path: path(),
+            found,
+            known,
+        }),
+    }
 }

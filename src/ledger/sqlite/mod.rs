@@ -92,7 +92,10 @@ impl Arrivals {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("cannot open the ledger {path}: {cause}")]
-    Sqlite { path: String, cause: rusqlite::Error },
+    Sqlite {
+        path: String,
+        cause: rusqlite::Error,
+    },
     #[error("cannot open the ledger {path}: {cause}")]
     Io { path: String, cause: std::io::Error },
     #[error("this build carries SQLite {0}, which can damage a ledger; at least 3.51.3 is needed")]
@@ -100,7 +103,19 @@ pub enum OpenError {
     #[error(
         "the ledger {path} was written by a newer hookyard (schema {found}, this one knows {known}); run that version"
     )]
-    Newer { path: String, found: i64, known: i64 },
+    Newer {
+        path: String,
+        found: i64,
+        known: i64,
+    },
+    #[error(
+        "the ledger {path} has schema {found}, this hookyard knows {known}; start the host once, which brings it up to date"
+    )]
+    Older {
+        path: String,
+        found: i64,
+        known: i64,
+    },
 }
 
 /// Opens the ledger for writing and starts its threads. The folder is locked, and no other process has the database
@@ -113,11 +128,21 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
         return Err(OpenError::SqliteTooOld(rusqlite::version()));
     }
     let path = folder.database();
-    let at = |cause| OpenError::Sqlite { path: path.display().to_string(), cause };
-    let io = |cause| OpenError::Io { path: path.display().to_string(), cause };
+    let at = |cause| OpenError::Sqlite {
+        path: path.display().to_string(),
+        cause,
+    };
+    let io = |cause| OpenError::Io {
+        path: path.display().to_string(),
+        cause,
+    };
     let mut connection = connect(folder).map_err(at)?;
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(at)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
+    connection
+        .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .map_err(at)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(at)?;
     migrate::migrate(&mut connection, &path)?;
     checkpoint::truncate(&connection).map_err(at)?;
     let dictionary = dictionary(&connection, samples).map_err(at)?;
@@ -125,14 +150,27 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
     let queue = Arc::new(Queue::default());
     let arrivals = Arc::new(Arrivals::default());
     let checkpointer = checkpoint::Checkpointer::start(folder).map_err(io)?;
-    let writer = writer::Writer::new(connection, queue.clone(), arrivals.clone(), checkpointer.signal())
-        .map_err(at)?;
+    let writer = writer::Writer::new(
+        connection,
+        queue.clone(),
+        arrivals.clone(),
+        checkpointer.signal(),
+    )
+    .map_err(at)?;
     let writer = std::thread::Builder::new()
         .name("ledger-writer".into())
         .spawn(move || writer.run())
         .map_err(io)?;
-    let threads = Threads { writer, checkpointer: checkpointer.thread };
-    Ok(Opened { ledger: Ledger { queue, desk }, dictionary, arrivals, threads })
+    let threads = Threads {
+        writer,
+        checkpointer: checkpointer.thread,
+    };
+    Ok(Opened {
+        ledger: Ledger { queue, desk },
+        dictionary,
+        arrivals,
+        threads,
+    })
 }
 
 /// A connection that writes: every commit syncs the log, nobody checkpoints unasked.
@@ -157,15 +195,20 @@ fn connect(folder: &Folder) -> rusqlite::Result<Connection> {
 fn dictionary(connection: &Connection, samples: &[String]) -> rusqlite::Result<Dictionary> {
     use rusqlite::OptionalExtension;
     let newest = connection
-        .query_row("SELECT id, bytes FROM dictionaries ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok(Dictionary::new(row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT id, bytes FROM dictionaries ORDER BY id DESC LIMIT 1",
+            [],
+            |row| Ok(Dictionary::new(row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
     if let Some(it) = newest {
         return Ok(it);
     }
     let bytes = Dictionary::train(samples);
-    connection.execute("INSERT INTO dictionaries (id, bytes) VALUES (1, ?1)", [&bytes])?;
+    connection.execute(
+        "INSERT INTO dictionaries (id, bytes) VALUES (1, ?1)",
+        [&bytes],
+    )?;
     Ok(Dictionary::new(1, bytes))
 }
 

@@ -28,7 +28,12 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
         Order::Hold { handler, why } => hold(tables, handler, why.as_deref()),
         Order::Relane { lanes } => relane(tables, lanes),
         Order::SetRecord { key, body, at } => set_record(tables, key, body.as_deref(), *at),
-        Order::KeepVersion { hash, script, sources, at } => {
+        Order::KeepVersion {
+            hash,
+            script,
+            sources,
+            at,
+        } => {
             let affected = tables
                 .connection
                 .prepare_cached(
@@ -44,7 +49,10 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
                 .execute(params![key, value])?;
             Ok(Ordered::Done { affected })
         }
-        Order::Prune { events_before, dedupe_before } => prune(tables, *events_before, *dedupe_before),
+        Order::Prune {
+            events_before,
+            dedupe_before,
+        } => prune(tables, *events_before, *dedupe_before),
     }
 }
 
@@ -54,9 +62,9 @@ fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
         .connection
         .prepare_cached(
             "UPDATE runs_open SET state = 'ready', due_at = NULL, why = NULL, epoch = epoch + 1,
-               attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END
+               forgiven = CASE state WHEN 'dead' THEN attempts ELSE forgiven END
              WHERE id = ?1 AND state IN ('dead', 'waiting')
-             RETURNING id, epoch, handler, lane, attempts, replay",
+             RETURNING id, epoch, handler, lane, attempts, forgiven, replay",
         )?
         .query_row([run.0], open_run)
         .optional()?;
@@ -85,10 +93,14 @@ fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
 
 fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<Ordered> {
     let range = RunId::range_of(event_seq);
-    let known: bool =
-        tables.connection.prepare_cached("SELECT 1 FROM events WHERE seq = ?1")?.exists([event_seq])?;
+    let known: bool = tables
+        .connection
+        .prepare_cached("SELECT 1 FROM events WHERE seq = ?1")?
+        .exists([event_seq])?;
     if !known {
-        return Ok(Ordered::NotFound(format!("there is no event number {event_seq}")));
+        return Ok(Ordered::NotFound(format!(
+            "there is no event number {event_seq}"
+        )));
     }
     let mut made = Vec::new();
     for run in runs {
@@ -97,7 +109,9 @@ fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<
             .prepare_cached(
                 "SELECT id FROM runs_open WHERE id BETWEEN ?1 AND ?2 AND handler = ?3 LIMIT 1",
             )?
-            .query_row(params![range.start(), range.end(), run.handler], |row| row.get(0))
+            .query_row(params![range.start(), range.end(), run.handler], |row| {
+                row.get(0)
+            })
             .optional()?;
         if let Some(open) = open {
             return Err(ApplyError::Refused(format!(
@@ -112,9 +126,17 @@ fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<
             .prepare_cached(
                 "SELECT count(*) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
             )?
-            .query_row(params![range.start(), range.end(), run.handler], |row| row.get(0))?;
+            .query_row(params![range.start(), range.end(), run.handler], |row| {
+                row.get(0)
+            })?;
         let first = RunId::of(event_seq, next_ordinal(&tables.connection, event_seq)?);
-        made.append(&mut make_runs(tables, first, std::slice::from_ref(run), earlier.max(1), None)?);
+        made.append(&mut make_runs(
+            tables,
+            first,
+            std::slice::from_ref(run),
+            earlier.max(1),
+            None,
+        )?);
     }
     Ok(Ordered::Runs(made))
 }
@@ -164,12 +186,16 @@ fn set_record(
         .prepare_cached(
             "SELECT version, body, newest_event_at FROM records WHERE collection = ?1 AND id = ?2",
         )?
-        .query_row([&key.collection, &key.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([&key.collection, &key.id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
     let (base_version, before, newest_event_at) = found.unwrap_or((0, None, None));
     if body.is_none() && before.is_none() {
         let RecordKey { collection, id } = key;
-        return Ok(Ordered::NotFound(format!("there is no record `{id}` in `{collection}`")));
+        return Ok(Ordered::NotFound(format!(
+            "there is no record `{id}` in `{collection}`"
+        )));
     }
     let change = Change {
         key: key.clone(),
@@ -184,12 +210,17 @@ fn set_record(
 
 /// Deletes a bite of the oldest finished events with all that belongs to them. What an open or dead run needs stays, and
 /// so does everything behind it for now: the oldest come first.
-fn prune(tables: &mut Tables, events_before: UnixMillis, dedupe_before: UnixMillis) -> Applying<Ordered> {
+fn prune(
+    tables: &mut Tables,
+    events_before: UnixMillis,
+    dedupe_before: UnixMillis,
+) -> Applying<Ordered> {
     let connection = &tables.connection;
     // The next number must not be given twice once the highest row is gone.
-    for (key, value) in
-        [("next_event_seq", tables.next.event_seq), ("next_change", tables.next.change)]
-    {
+    for (key, value) in [
+        ("next_event_seq", tables.next.event_seq),
+        ("next_change", tables.next.change),
+    ] {
         connection
             .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
             .execute(params![key, value.to_string()])?;
@@ -200,12 +231,17 @@ fn prune(tables: &mut Tables, events_before: UnixMillis, dedupe_before: UnixMill
                WHERE runs_open.id BETWEEN events.seq * ?2 AND events.seq * ?2 + ?2 - 1)
              ORDER BY seq LIMIT ?3",
         )?
-        .query_map([events_before.0, RUNS_PER_EVENT_MAX, EVENTS_PER_BITE], |row| row.get(0))?
+        .query_map(
+            [events_before.0, RUNS_PER_EVENT_MAX, EVENTS_PER_BITE],
+            |row| row.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?;
     for seq in &seqs {
         let range = RunId::range_of(*seq);
         let runs = [*range.start(), *range.end()];
-        connection.prepare_cached("DELETE FROM events WHERE seq = ?1")?.execute([seq])?;
+        connection
+            .prepare_cached("DELETE FROM events WHERE seq = ?1")?
+            .execute([seq])?;
         for sql in [
             "DELETE FROM runs_done WHERE id BETWEEN ?1 AND ?2",
             "DELETE FROM attempts WHERE run BETWEEN ?1 AND ?2",
@@ -225,18 +261,24 @@ fn prune(tables: &mut Tables, events_before: UnixMillis, dedupe_before: UnixMill
             "DELETE FROM record_changes WHERE id IN (SELECT id FROM record_changes ORDER BY id LIMIT ?2) AND at < ?1",
         )?
         .execute([events_before.0, EVENTS_PER_BITE])?;
-    Ok(Ordered::Done { affected: seqs.len() })
+    Ok(Ordered::Done {
+        affected: seqs.len(),
+    })
 }
 
-/// Reads `id, epoch, handler, lane, attempts, replay`.
+/// Reads `id, epoch, handler, lane, attempts, forgiven, replay`.
 pub(super) fn open_run(row: &Row<'_>) -> rusqlite::Result<OpenRun> {
     let handler: String = row.get(2)?;
     Ok(OpenRun {
-        claim: Claim { id: RunId(row.get(0)?), epoch: row.get(1)? },
+        claim: Claim {
+            id: RunId(row.get(0)?),
+            epoch: row.get(1)?,
+        },
         handler: Arc::from(handler),
         lane: Lane(row.get(3)?),
         attempts: row.get(4)?,
-        replay: row.get(5)?,
+        forgiven: row.get(5)?,
+        replay: row.get(6)?,
         event: None,
     })
 }

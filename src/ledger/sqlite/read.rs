@@ -3,9 +3,9 @@
 use super::super::compress::Dictionary;
 use super::super::folder::Folder;
 use super::super::request::{CallState, JournalEntry, OpenRun};
-use super::OpenError;
 use super::accept::{LOW_BITS, PROBES_MAX, low_bits};
 use super::order::open_run;
+use super::{OpenError, migrate};
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
 use crate::record::{Record, RecordKey};
@@ -37,13 +37,22 @@ impl Reader {
     /// Opens the ledger for reading; every query ends after `query_time_max`.
     pub fn open_bounded(folder: &Folder, query_time_max: Duration) -> Result<Self, OpenError> {
         let path = folder.database();
-        let at = |cause| OpenError::Sqlite { path: path.display().to_string(), cause };
+        let at = |cause| OpenError::Sqlite {
+            path: path.display().to_string(),
+            cause,
+        };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(at)?;
         connection.set_prepared_statement_cache_capacity(64);
-        connection.busy_timeout(Duration::from_secs(5)).map_err(at)?;
+        connection
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(at)?;
         bound_time(&mut connection, query_time_max).map_err(at)?;
-        Ok(Self { connection, dictionaries: HashMap::new() })
+        migrate::refuse_other(&connection, &path)?;
+        Ok(Self {
+            connection,
+            dictionaries: HashMap::new(),
+        })
     }
 
     /// The event with this number.
@@ -76,7 +85,9 @@ impl Reader {
                 Ok((event, row.get::<_, i64>(13)?, row.get::<_, i64>(14)?, row.get::<_, Vec<u8>>(15)?))
             })
             .optional()?;
-        let Some((mut event, size_bytes, dictionary, packed)) = found else { return Ok(None) };
+        let Some((mut event, size_bytes, dictionary, packed)) = found else {
+            return Ok(None);
+        };
         event.body = self.unpack(dictionary, &packed, size_bytes)?;
         Ok(Some(event))
     }
@@ -91,14 +102,16 @@ impl Reader {
                 "SELECT seq FROM events WHERE id = ?1 AND seq IN
                    (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4) ORDER BY seq",
             )?
-            .query_map(params![id, LOW_BITS, low, low + PROBES_MAX], |row| row.get(0))?
+            .query_map(params![id, LOW_BITS, low, low + PROBES_MAX], |row| {
+                row.get(0)
+            })?
             .collect()
     }
 
     /// An open run.
     pub fn open_run(&self, id: RunId) -> rusqlite::Result<Option<OpenRun>> {
         self.connection
-            .prepare_cached("SELECT id, epoch, handler, lane, attempts, replay FROM runs_open WHERE id = ?1")?
+            .prepare_cached("SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open WHERE id = ?1")?
             .query_row([id.0], open_run)
             .optional()
     }
@@ -107,7 +120,7 @@ impl Reader {
     pub fn ready_runs(&self, after: RunId, limit: i64) -> rusqlite::Result<Vec<OpenRun>> {
         self.connection
             .prepare_cached(
-                "SELECT id, epoch, handler, lane, attempts, replay FROM runs_open
+                "SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open
                  WHERE id > ?1 AND state = 'ready' ORDER BY id LIMIT ?2",
             )?
             .query_map(params![after.0, limit], open_run)?
@@ -118,10 +131,10 @@ impl Reader {
     pub fn waiting_runs(&self, limit: i64) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
         self.connection
             .prepare_cached(
-                "SELECT id, epoch, handler, lane, attempts, replay, due_at FROM runs_open
+                "SELECT id, epoch, handler, lane, attempts, forgiven, replay, due_at FROM runs_open
                  WHERE state = 'waiting' ORDER BY due_at LIMIT ?1",
             )?
-            .query_map([limit], |row| Ok((UnixMillis(row.get(6)?), open_run(row)?)))?
+            .query_map([limit], |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)))?
             .collect()
     }
 
@@ -135,22 +148,27 @@ impl Reader {
     ) -> rusqlite::Result<Option<(OpenRun, State)>> {
         self.connection
             .prepare_cached(
-                "SELECT id, epoch, handler, lane, attempts, replay,
+                "SELECT id, epoch, handler, lane, attempts, forgiven, replay,
                    CASE WHEN state = 'waiting' AND due_at <= ?3 THEN 'ready' ELSE state END FROM runs_open
                  WHERE lane = ?1 AND (state <> 'dead' OR ?2) ORDER BY id LIMIT 1",
             )?
             .query_row(params![lane.0, dead_blocks, now.0], |row| {
-                let state: String = row.get(6)?;
+                let state: String = row.get(7)?;
                 Ok((open_run(row)?, State::parse(&state).unwrap_or(State::Held)))
             })
             .optional()
     }
 
     /// Open runs of a handler, from the one after `after`: for recomputing their lanes.
-    pub fn open_runs_of(&self, handler: &str, after: RunId, limit: i64) -> rusqlite::Result<Vec<OpenRun>> {
+    pub fn open_runs_of(
+        &self,
+        handler: &str,
+        after: RunId,
+        limit: i64,
+    ) -> rusqlite::Result<Vec<OpenRun>> {
         self.connection
             .prepare_cached(
-                "SELECT id, epoch, handler, lane, attempts, replay FROM runs_open
+                "SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open
                  WHERE handler = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
             )?
             .query_map(params![handler, after.0, limit], open_run)?
@@ -220,7 +238,11 @@ impl Reader {
         let mut values: Vec<String> = vec![collection.to_owned()];
         for (field, value) in fields {
             // `->` gives JSON text, so that "1" and 1 stay apart; both sides go through SQLite's own writer.
-            sql.push_str(&format!(" AND body -> ?{} = json(?{})", values.len() + 1, values.len() + 2));
+            sql.push_str(&format!(
+                " AND body -> ?{} = json(?{})",
+                values.len() + 1,
+                values.len() + 2
+            ));
             values.push(format!("$.{}", serde_json::Value::from(field.as_str())));
             values.push(value.clone());
         }
@@ -247,22 +269,30 @@ impl Reader {
             .optional()
     }
 
-    fn unpack(&mut self, dictionary: i64, packed: &[u8], size_bytes: i64) -> rusqlite::Result<Bytes> {
+    fn unpack(
+        &mut self,
+        dictionary: i64,
+        packed: &[u8],
+        size_bytes: i64,
+    ) -> rusqlite::Result<Bytes> {
         if !self.dictionaries.contains_key(&dictionary) {
             let bytes = self.connection.query_row(
                 "SELECT bytes FROM dictionaries WHERE id = ?1",
                 [dictionary],
                 |row| row.get(0),
             )?;
-            self.dictionaries.insert(dictionary, Dictionary::new(dictionary, bytes));
+            self.dictionaries
+                .insert(dictionary, Dictionary::new(dictionary, bytes));
         }
-        self.dictionaries[&dictionary].unpack(packed, usize::try_from(size_bytes).unwrap_or(0)).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(
-                packed.len(),
-                rusqlite::types::Type::Blob,
-                Box::new(error),
-            )
-        })
+        self.dictionaries[&dictionary]
+            .unpack(packed, usize::try_from(size_bytes).unwrap_or(0))
+            .map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(
+                    packed.len(),
+                    rusqlite::types::Type::Blob,
+                    Box::new(error),
+                )
+            })
     }
 }
 
@@ -288,7 +318,10 @@ fn bound_time(connection: &mut Connection, query_time_max: Duration) -> rusqlite
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
-        key: RecordKey { collection: row.get(0)?, id: row.get(1)? },
+        key: RecordKey {
+            collection: row.get(0)?,
+            id: row.get(1)?,
+        },
         version: row.get(2)?,
         body: row.get(3)?,
         updated_at: UnixMillis(row.get(4)?),

@@ -58,16 +58,32 @@ impl Writer {
     ) -> rusqlite::Result<Self> {
         let frames_in_log = Arc::new(AtomicI64::new(0));
         let seen_by_hook = frames_in_log.clone();
-        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
-            seen_by_hook.store(i64::from(pages), Ordering::Relaxed);
-            Ok(())
-        }))?;
+        connection.wal_hook(Some(
+            move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                seen_by_hook.store(i64::from(pages), Ordering::Relaxed);
+                Ok(())
+            },
+        ))?;
         let next = Next {
             event_seq: next_of(&connection, "SELECT max(seq) FROM events", "next_event_seq")?,
-            change: next_of(&connection, "SELECT max(id) FROM record_changes", "next_change")?,
+            change: next_of(
+                &connection,
+                "SELECT max(id) FROM record_changes",
+                "next_change",
+            )?,
         };
-        let state = Tables { connection, next, arrived: Vec::new() };
-        Ok(Self { state, queue, arrivals, checkpoint, frames_in_log })
+        let state = Tables {
+            connection,
+            next,
+            arrived: Vec::new(),
+        };
+        Ok(Self {
+            state,
+            queue,
+            arrivals,
+            checkpoint,
+            frames_in_log,
+        })
     }
 
     pub(super) fn run(mut self) {
@@ -86,7 +102,9 @@ impl Writer {
                 Err(verdict) => {
                     let error = LedgerError::from(verdict);
                     if error == LedgerError::DiskFull {
-                        tracing::error!("no space is left on the disk: events are answered 503 until there is");
+                        tracing::error!(
+                            "no space is left on the disk: events are answered 503 until there is"
+                        );
                     }
                     batch.iter().map(|_| Err(error.clone())).collect()
                 }
@@ -134,7 +152,8 @@ impl Writer {
                 tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
             }
         }
-        self.checkpoint.after_commit(self.frames_in_log.load(Ordering::Relaxed));
+        self.checkpoint
+            .after_commit(self.frames_in_log.load(Ordering::Relaxed));
     }
 
     /// What the page cache shows may not be on disk: nothing is committed or checkpointed any more, by anybody.
@@ -155,7 +174,9 @@ impl Writer {
 
 impl Tables {
     fn apply_all(&mut self, batch: &[Request]) -> Result<Vec<Answer>, Verdict> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|it| judge(&it))?;
+        self.connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|it| judge(&it))?;
         let mut answers = Vec::with_capacity(batch.len());
         for request in batch {
             match self.apply(&request.operation) {
@@ -168,7 +189,9 @@ impl Tables {
                 return Err(Verdict::Untrusted("the transaction ended by itself".into()));
             }
         }
-        self.connection.execute_batch("COMMIT").map_err(|it| judge(&it))?;
+        self.connection
+            .execute_batch("COMMIT")
+            .map_err(|it| judge(&it))?;
         Ok(answers)
     }
 
@@ -200,7 +223,10 @@ fn deliver(batch: Vec<Request>, answers: Vec<Answer>) {
     let mut by_desk: Vec<(Arc<Desk>, Letters)> = Vec::new();
     for (request, answer) in batch.into_iter().zip(answers) {
         let letter = (request.reply, answer);
-        match by_desk.iter_mut().find(|(desk, _)| Arc::ptr_eq(desk, &request.desk)) {
+        match by_desk
+            .iter_mut()
+            .find(|(desk, _)| Arc::ptr_eq(desk, &request.desk))
+        {
             Some((_, letters)) => letters.push(letter),
             None => by_desk.push((request.desk, vec![letter])),
         }

@@ -38,6 +38,7 @@ CREATE TABLE runs_open (
   state TEXT NOT NULL,            -- ready, waiting, held, dead
   due_at INTEGER,                 -- of a waiting run
   attempts INTEGER NOT NULL,
+  forgiven INTEGER NOT NULL,      -- attempts before an operator's retry: they no longer count
   epoch INTEGER NOT NULL,         -- rises when an operator takes the run out of the worker's hands
   replay INTEGER NOT NULL,        -- 0: made by the event's acceptance
   why TEXT
