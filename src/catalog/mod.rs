@@ -103,6 +103,20 @@ fn rows(text: &'static str, is_thin: bool) -> impl Iterator<Item = Kind> {
     })
 }
 
+/// A sample of every type, several of each: what the compression of bodies learns field names from.
+pub fn all_samples() -> Vec<String> {
+    const OF_EACH: u64 = 3;
+    const CREATED_S: i64 = 1_700_000_000;
+    let seeds = (1..=OF_EACH).map(|number| SampleSeed {
+        number,
+        created_s: CREATED_S,
+        livemode: false,
+    });
+    seeds
+        .flat_map(|seed| kinds().filter_map(move |it| sample(it.name, &seed)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,18 +176,4 @@ mod tests {
             assert_eq!(matches_any(pattern), expected, "{pattern}");
         }
     }
-}
-
-/// A sample of every type, several of each: what the compression of bodies learns field names from.
-pub fn all_samples() -> Vec<String> {
-    const OF_EACH: u64 = 3;
-    const CREATED_S: i64 = 1_700_000_000;
-    let seeds = (1..=OF_EACH).map(|number| SampleSeed {
-        number,
-        created_s: CREATED_S,
-        livemode: false,
-    });
-    seeds
-        .flat_map(|seed| kinds().filter_map(move |it| sample(it.name, &seed)))
-        .collect()
 }

@@ -27,15 +27,19 @@ pub struct Receipt {
     pub event_seq: i64,
     /// The event was known before this delivery.
     pub is_duplicate: bool,
-    _only_the_ledger_makes_one: (),
+    made_by_the_ledger: MadeByTheLedger,
 }
+
+/// What nobody else can put into a receipt.
+#[derive(Debug, PartialEq, Eq)]
+struct MadeByTheLedger;
 
 impl Receipt {
     fn new(event_seq: i64, is_duplicate: bool) -> Self {
         Self {
             event_seq,
             is_duplicate,
-            _only_the_ledger_makes_one: (),
+            made_by_the_ledger: MadeByTheLedger,
         }
     }
 }

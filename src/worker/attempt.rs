@@ -93,7 +93,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, ends: u32) -> End
         started_at,
     };
     for _ in 0..CONFLICTS_MAX {
-        if let Some(end) = it.to_its_end().await {
+        if let Some(end) = it.run_through().await {
             return end;
         }
     }
@@ -128,7 +128,7 @@ fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
 
 impl Attempt {
     /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
-    async fn to_its_end(&mut self) -> Option<End> {
+    async fn run_through(&mut self) -> Option<End> {
         self.sight = Arc::default();
         let mut is_first = true;
         loop {

@@ -16,12 +16,15 @@ const STACK_SIZE_BYTES: usize = 256 * 1024 * 1024;
 /// Added to the threads' niceness, so that an ack goes first.
 const NICENESS: i32 = 10;
 
+/// What is done on a script thread, with the thread's way to read the ledger.
+pub(super) type Work = Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>;
+
 /// One pass of one run, to be done on a script thread.
 pub(super) struct Turn {
     pub run: RunId,
     /// How many unclean ends of the process the run was in an engine at.
     pub ends: u32,
-    pub work: Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>,
+    pub work: Work,
 }
 
 /// The script threads and what waits for them. Bounded by the runs in flight.

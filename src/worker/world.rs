@@ -13,11 +13,14 @@ use std::time::Duration;
 /// The answers of GETs, with what was asked, as an intent keeps them.
 pub(super) type Seen = Vec<(Request, Answer)>;
 
+/// What `find` was asked: collection, fields and their values, limit.
+type Query = (String, Vec<(String, String)>, usize);
+
 /// What an attempt has seen so far. Lives over its replays, so that each of them sees the same.
 #[derive(Default)]
 pub(super) struct Sight {
     records: HashMap<RecordKey, Option<Record>>,
-    finds: HashMap<(String, Vec<(String, String)>, usize), Vec<Record>>,
+    finds: HashMap<Query, Vec<Record>>,
     pub journal: Journal,
     /// Answers of GETs of an earlier attempt on the same script version, up to its last intent.
     pub inherited: std::collections::VecDeque<(Request, Answer)>,

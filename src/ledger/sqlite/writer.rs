@@ -147,10 +147,10 @@ impl Writer {
     }
 
     fn after_commit(&mut self) {
-        if self.checkpoint.take_finish() {
-            if let Err(error) = checkpoint::finish(&self.state.connection) {
-                tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
-            }
+        if self.checkpoint.take_finish()
+            && let Err(error) = checkpoint::finish(&self.state.connection)
+        {
+            tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
         }
         self.checkpoint
             .after_commit(self.frames_in_log.load(Ordering::Relaxed));
