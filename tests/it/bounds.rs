@@ -125,7 +125,7 @@ fn a_body_over_the_limit_is_answered_413_announced_or_not() {
         "{{\"id\":\"evt_big\",\"type\":\"a.b\",\"x\":\"{}\"}}",
         "x".repeat(65_490)
     );
-    let body = &body.as_bytes()[..];
+    let body = body.as_bytes();
     assert!((65_500..=65_536).contains(&body.len()));
     let answer = host
         .client()

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; some have steps. A room may import from rooms on lower floors, and from itself.
-const FLOORS: [&[&str]; 11] = [
-    &["call", "clock", "diagnostic", "event", "record"],
+const FLOORS: [&[&str]; 12] = [
+    &["call", "clock", "diagnostic"],
+    &["event", "record"],
     &["catalog"],
     &["config", "envelope"],
     &["router", "run"],
