@@ -8,6 +8,7 @@ mod host;
 mod ledger;
 mod load;
 mod pace;
+mod probe;
 mod process;
 mod scenarios;
 mod setup;

@@ -4,7 +4,7 @@ use crate::bench::{Bench, IDLE_MAX};
 use crate::host::Host;
 use crate::load::{self, Load, Reins, Report};
 use crate::pace::Pace;
-use crate::scenarios::probe::Probe;
+use crate::probe::Probe;
 use crate::setup::{self, KIND};
 use crate::slow::SlowService;
 use crate::table::number;
