@@ -3,9 +3,10 @@
 use crate::event::EventSource;
 use crate::host::{Host, Setup};
 use crate::ledger::LedgerView;
-use crate::load::{self, Load, Reins, Report};
+use crate::load::{self, Load, Reins};
 use crate::pace::Pace;
 use crate::probe::Probe;
+use crate::report::Report;
 use crate::setup::{self, KIND};
 use crate::table::Table;
 use anyhow::{Context, Result};

@@ -10,6 +10,7 @@ mod load;
 mod pace;
 mod probe;
 mod process;
+mod report;
 mod scenarios;
 mod setup;
 mod slow;
