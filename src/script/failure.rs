@@ -169,6 +169,10 @@ fn said(error: &EvalAltResult) -> HostError {
             "`for` goes through lists, ranges and the characters of text, and this is none of them",
         )
         .help("to go through the fields of a map write `for name in map.keys() { … }`"),
+        EvalAltResult::ErrorDataRace(..) => HostError::new(
+            "a function uses the very value that it is called on, which is in use then",
+        )
+        .help("make a copy before, `let all = copy(list);`, and use that inside of the function"),
         EvalAltResult::ErrorUnboundThis(_) => HostError::new("there is no `this` here"),
         EvalAltResult::ErrorArithmetic(text, _) => HostError::new(super::parse::lower_first(text)),
         EvalAltResult::ErrorStackOverflow(_) => HostError::new(format!(
@@ -235,6 +239,10 @@ fn function_not_found(signature: &str) -> HostError {
         .filter(|it| !it.is_empty())
         .map(friendly_type_name)
         .collect();
+    if name.starts_with("anon$") {
+        return HostError::new("this function was made in an imported file, and ended with the call that made it")
+            .help("let that file return values, or have a `fn` with a name that is called as `alias::name(…)`");
+    }
     if !name.starts_with(|it: char| it.is_alphanumeric() || it == '_') {
         let [a, b] = types.as_slice() else {
             return HostError::new(format!(

@@ -1,9 +1,9 @@
 //! `skip(reason)`, `fail(reason)`, `retry_in("10m", reason)`, `random_id()`: how a run ends, and what it is called.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::state::with_run;
-use super::super::text::value_text;
-use super::super::{Failure, Outcome};
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::state::with_run;
+use crate::script::text::value_text;
+use crate::script::{Failure, Outcome};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 use sha2::{Digest, Sha256};
 use std::time::Duration;

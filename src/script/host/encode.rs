@@ -1,12 +1,14 @@
 //! What a script says about a call, made into the request that goes out.
 
-use super::super::error::HostError;
-use super::super::frozen::thaw;
-use super::super::json;
-use super::super::limits::{CALL_BODY_SIZE_BYTES_MAX, CALL_PATH_SIZE_BYTES_MAX, NESTING_DEPTH_MAX};
-use super::super::text::{type_name, value_text};
 use crate::call::{Method, Request};
 use crate::diagnostic::did_you_mean;
+use crate::script::error::HostError;
+use crate::script::frozen::thaw;
+use crate::script::json;
+use crate::script::limits::{
+    CALL_BODY_SIZE_BYTES_MAX, CALL_PATH_SIZE_BYTES_MAX, NESTING_DEPTH_MAX,
+};
+use crate::script::text::{type_name, value_text};
 use rhai::{Array, Dynamic, Map};
 use std::collections::BTreeMap;
 

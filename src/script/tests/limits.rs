@@ -179,3 +179,46 @@ fn a_source_is_bounded() {
     let script = format!("let x = 1; // {}", "x".repeat(70_000));
     assert!(given(&script).findings()[0].message.contains("bytes"));
 }
+
+#[test]
+fn a_closure_that_uses_the_list_it_goes_through_does_not_hang() {
+    for script in [
+        "let a = [1, 2]; let f = |x| a.len(); a.map(f);",
+        "let a = [1, 2]; let f = |x| a.len(); a.filter(f);",
+        "let a = [1, 2]; let f = |x| a.push(x); a.for_each(f);",
+        "let a = [2, 1]; let f = |x, y| a.len(); a.sort(f);",
+        "let a = [2, 1]; let f = |x, y| { a.clear(); 1 }; a.sort(f);",
+        "let a = [2, 1]; let f = |x| { a = []; true }; a.retain(f);",
+        "let m = #{ f: () }; let f = || m.f; m.f = f; print(m); to_json(m);",
+        "let m = #{ f: () }; let f = || m.f; m.f = f; m == m;",
+        "let m = #{ f: () }; m.f = || m; print(m.f.call());",
+        "let m = #{ f: () }; m.f = || m; records(\"invoices\").set(\"a\", m);",
+        "let a = []; let f = || a; a.push(f); print(a); a == a;",
+        "let s = \"x\"; let f = || s; s += f.call();",
+        "let a = [1]; let b = a; let f = || { b.push(1); b }; b.append(f.call());",
+        "let a = [1]; let f = || a; a += a; a.append(a);",
+        "let a = [1]; let f = || a; a[0] = a; print(a);",
+        "let x = 1; let f = || x; x = f; print(x); x == x;",
+    ] {
+        let outcome = given(script).pass().outcome;
+        assert!(
+            matches!(outcome, Outcome::Done { .. } | Outcome::Failed(_)),
+            "{script}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn values_nested_as_deep_as_operations_allow_are_freed() {
+    for script in [
+        "let x = 1; loop { let m = #{}; m[\"a\"] = x; x = m; }",
+        "let x = 1; loop { x = [x]; }",
+        "let x = 1; loop { x = #{ a: x }; }",
+        "let x = 1; loop { let y = x; x = || y; }",
+        "let x = 1; loop { let m = [1]; m[0] = x; x = m; }",
+        "let x = 1; loop { let y = x; x = [|| y]; }",
+    ] {
+        let it = given(script).limits(Limits::default()).failure();
+        assert!(it.message.contains("stopped"), "{script}: {it:?}");
+    }
+}
