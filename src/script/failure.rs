@@ -3,7 +3,7 @@
 use super::error::{HostError, Place};
 use super::library::Program;
 use super::state::RunState;
-use super::text::{friendly_type_name, value_text};
+use super::text::{friendly_type_name, shortened, value_text};
 use super::{Failure, json, limits};
 use crate::diagnostic::did_you_mean;
 use rhai::{EvalAltResult, Position};
@@ -17,7 +17,7 @@ pub(super) fn failure_of(error: &EvalAltResult, program: &Program, run: &RunStat
     {
         return failure_at(error.clone(), place(position, source), program);
     }
-    let mut it = said(inner);
+    let mut it = said(inner, program, source);
     if let EvalAltResult::ErrorPropertyNotFound(name, _) = inner {
         it = missing_field(name, run);
     }
@@ -32,14 +32,7 @@ pub(super) fn failure_at(error: HostError, place: Option<Place>, program: &Progr
         call,
         place: own,
     } = error;
-    let mut message = message;
-    if let Some((end, _)) = message
-        .char_indices()
-        .nth(limits::FAILURE_MESSAGE_CHARS_MAX)
-    {
-        message.truncate(end);
-        message.push('…');
-    }
+    let message = shortened(message, limits::MESSAGE_CHARS_MAX);
     let it = Failure {
         message,
         script: program.script().to_owned(),
@@ -129,13 +122,15 @@ fn missing_field(name: &str, run: &RunState) -> HostError {
     )
 }
 
-fn said(error: &EvalAltResult) -> HostError {
+fn said(error: &EvalAltResult, program: &Program, file: &str) -> HostError {
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
             HostError::new("the script gave up (`throw`)")
         }
         EvalAltResult::ErrorRuntime(value, _) => HostError::new(value_text(value)),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => function_not_found(signature),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            function_not_found(signature, program, file)
+        }
         EvalAltResult::ErrorVariableNotFound(name, _) => {
             HostError::new(format!("there is no variable `{name}`"))
         }
@@ -155,7 +150,7 @@ fn said(error: &EvalAltResult) -> HostError {
         }
         EvalAltResult::ErrorMismatchDataType(wanted, got, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => HostError::new(format!(
-            "here belongs a {}, and this is {}",
+            "here belongs {}, and this is {}",
             friendly_type_name(wanted),
             friendly_type_name(got)
         )),
@@ -208,7 +203,15 @@ fn read_only() -> HostError {
 }
 
 fn no_such_property(text: &str) -> HostError {
-    if text.contains("event object") || text.contains("event list") {
+    let is_of_event = text.contains("event object") || text.contains("event list");
+    // An index that is read; one that is written has a ` = ` in it.
+    if is_of_event && text.ends_with(']') {
+        return HostError::new(
+            "fields of the event have names, and items of its lists have numbers",
+        )
+        .help("write `event.data.object`, or `event.data.object.lines.data[0]`");
+    }
+    if is_of_event {
         return read_only();
     }
     // Rhai writes: Unknown property 'x' - a getter is not registered for type 'y'
@@ -216,7 +219,7 @@ fn no_such_property(text: &str) -> HostError {
     match quoted.as_slice() {
         [property, kind] => {
             let it = HostError::new(format!(
-                "a {} has no `{property}`",
+                "`{property}` is not there: this is {}",
                 friendly_type_name(kind)
             ));
             if *kind == "()" {
@@ -230,7 +233,7 @@ fn no_such_property(text: &str) -> HostError {
 }
 
 /// Rhai writes: name (type, type)
-fn function_not_found(signature: &str) -> HostError {
+fn function_not_found(signature: &str, program: &Program, file: &str) -> HostError {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let types: Vec<&str> = types
         .strip_suffix(')')
@@ -239,9 +242,18 @@ fn function_not_found(signature: &str) -> HostError {
         .filter(|it| !it.is_empty())
         .map(friendly_type_name)
         .collect();
+    if program
+        .closures()
+        .get(name)
+        .is_some_and(|files| files.contains(file))
+    {
+        return HostError::new("this function is called with more or fewer values than it takes");
+    }
     if name.starts_with("anon$") {
-        return HostError::new("this function was made in an imported file, and ended with the call that made it")
-            .help("let that file return values, or have a `fn` with a name that is called as `alias::name(…)`");
+        return HostError::new(
+            "this function was made in an imported file, and ended with the call that made it (or it takes another number of values)",
+        )
+        .help("let that file return values, or have a `fn` with a name that is called as `alias::name(…)`");
     }
     if !name.starts_with(|it: char| it.is_alphanumeric() || it == '_') {
         let [a, b] = types.as_slice() else {

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use rhai::{AST, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Source files by their path relative to the folder of handlers.toml: `scripts/invoice_paid.rhai`.
@@ -26,6 +26,7 @@ struct Compiled {
     warnings: Vec<Diagnostic>,
     ast: AST,
     modules: Modules,
+    closures: Closures,
 }
 
 impl Program {
@@ -53,6 +54,10 @@ impl Program {
 
     pub(super) fn ast(&self) -> &AST {
         &self.0.ast
+    }
+
+    pub(super) fn closures(&self) -> &Closures {
+        &self.0.closures
     }
 
     pub(super) fn modules(&self) -> &Modules {
@@ -116,6 +121,7 @@ impl Engine {
             .iter()
             .map(|it| (it.path.clone(), it.text.clone()))
             .collect();
+        let closures = closures_of(&units);
         let mut modules = BTreeMap::new();
         let mut main = None;
         for unit in units {
@@ -142,6 +148,7 @@ impl Engine {
             warnings,
             ast,
             modules: Arc::new(modules),
+            closures,
         })))
     }
 }
@@ -216,6 +223,26 @@ impl Reader<'_> {
             imports,
         });
     }
+}
+
+/// Functions in place by Rhai's names for them, with the files that have them.
+pub(super) type Closures = BTreeMap<String, BTreeSet<String>>;
+
+fn closures_of(units: &[Unit]) -> Closures {
+    let mut closures = Closures::new();
+    for unit in units {
+        for it in unit
+            .ast
+            .iter_functions()
+            .filter(|it| it.name.starts_with("anon$"))
+        {
+            closures
+                .entry(it.name.to_owned())
+                .or_default()
+                .insert(unit.path.clone());
+        }
+    }
+    closures
 }
 
 fn version_of(units: &[Unit]) -> String {

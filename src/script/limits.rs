@@ -28,7 +28,7 @@ pub(super) const LOG_LINE_CHARS_MAX: usize = 2000;
 pub(super) const CALL_BODY_SIZE_BYTES_MAX: usize = 1024 * 1024;
 pub(super) const CALL_PATH_SIZE_BYTES_MAX: usize = 8 * 1024;
 pub(super) const FIND_LIMIT_MAX: usize = 1000;
-pub(super) const FAILURE_MESSAGE_CHARS_MAX: usize = 2000;
+pub(super) const MESSAGE_CHARS_MAX: usize = 2000;
 
 /// Reading the clock costs more than an operation.
 const OPERATIONS_BETWEEN_CLOCK_READS: u64 = 64;

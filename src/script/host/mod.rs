@@ -3,6 +3,7 @@
 pub(super) mod answer;
 mod control;
 mod encode;
+mod form;
 mod json;
 mod lists;
 mod log;

@@ -73,13 +73,14 @@ pub(super) fn register(engine: &mut Engine) {
             |context: NativeCallContext, it: &mut Array| -> ScriptResult<Array> {
                 let mut kept = Array::new();
                 for value in it.iter() {
-                    if kept
-                        .last()
-                        .is_none_or(|last| !equal(&context, last, value).unwrap_or(false))
-                    {
+                    charge(1)?;
+                    let is_again = match kept.last() {
+                        Some(last) => equal(&context, last, value)?,
+                        None => false,
+                    };
+                    if !is_again {
                         kept.push(value.clone());
                     }
-                    charge(1)?;
                 }
                 *it = kept;
                 Ok(it.clone())

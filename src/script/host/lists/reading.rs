@@ -5,6 +5,7 @@ use crate::script::equal::equal;
 use crate::script::error::{HostError, ScriptResult, charge};
 use crate::script::frozen::FrozenList;
 use crate::script::host::money::Money;
+use crate::script::limits::STRING_SIZE_BYTES_MAX;
 use crate::script::text::{type_name, value_text};
 use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext, Variant};
 use std::ops::{Range, RangeInclusive};
@@ -32,9 +33,12 @@ pub(super) fn register<T: Variant + Clone>(engine: &mut Engine, items: fn(&T) ->
                 position(&context, items(it), &value).map(|it| it.map_or(-1, |at| at as i64))
             },
         )
-        .register_fn("join", move |it: &mut T, between: &str| {
-            join(items(it), between)
-        })
+        .register_fn(
+            "join",
+            move |context: NativeCallContext, it: &mut T, between: &str| {
+                join(&context, items(it), between)
+            },
+        )
         .register_fn("sum", move |context: NativeCallContext, it: &mut T| {
             sum(&context, items(it))
         })
@@ -100,14 +104,26 @@ fn position(
     Ok(None)
 }
 
-fn join(items: &Array, between: &str) -> ScriptResult<ImmutableString> {
-    charge(items.len())?;
-    Ok(items
-        .iter()
-        .map(value_text)
-        .collect::<Vec<_>>()
-        .join(between)
-        .into())
+fn join(
+    context: &NativeCallContext,
+    items: &Array,
+    between: &str,
+) -> ScriptResult<ImmutableString> {
+    let mut joined = String::new();
+    for (index, it) in items.iter().enumerate() {
+        charge(1)?;
+        if 0 < index {
+            joined.push_str(between);
+        }
+        joined.push_str(&value_text(it));
+        if STRING_SIZE_BYTES_MAX < joined.len() {
+            return Err(HostError::new(format!(
+                "this text would have more than {STRING_SIZE_BYTES_MAX} bytes"
+            ))
+            .at(context));
+        }
+    }
+    Ok(joined.into())
 }
 
 fn sum(context: &NativeCallContext, items: &Array) -> ScriptResult<Dynamic> {
