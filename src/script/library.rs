@@ -2,11 +2,11 @@
 
 use super::engine::Engine;
 use super::imports::{Import, imports_of};
+use super::modules::{Modules, ModulesOfThread};
 use super::{Grants, check, limits, parse};
 use crate::diagnostic::{Diagnostic, Severity};
-use rhai::{AST, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{AST, Module, Position, Scope, Shared};
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -255,46 +255,4 @@ fn version_of(units: &[Unit]) -> String {
         }
     }
     hex::encode(hash.finalize())
-}
-
-/// Compiled files by path.
-pub(super) type Modules = Arc<BTreeMap<String, Shared<Module>>>;
-
-thread_local! {
-    static MODULES: RefCell<Option<Modules>> = const { RefCell::new(None) };
-}
-
-/// Gives `import` the files that were compiled with the script, and nothing else: no path leads out of them.
-pub(super) struct ModulesOfThread;
-
-pub(super) struct EnteredModules(());
-
-impl ModulesOfThread {
-    pub(super) fn enter(modules: &Modules) -> EnteredModules {
-        MODULES.set(Some(Arc::clone(modules)));
-        EnteredModules(())
-    }
-}
-
-impl Drop for EnteredModules {
-    fn drop(&mut self) {
-        MODULES.set(None);
-    }
-}
-
-impl ModuleResolver for ModulesOfThread {
-    fn resolve(
-        &self,
-        _: &rhai::Engine,
-        _: Option<&str>,
-        path: &str,
-        position: Position,
-    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        super::imports::file_of(path)
-            .ok()
-            .and_then(|file| {
-                MODULES.with_borrow(|it| it.as_ref().and_then(|it| it.get(&file).cloned()))
-            })
-            .ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into())
-    }
 }
