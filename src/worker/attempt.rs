@@ -36,8 +36,8 @@ pub(super) enum End {
 pub(super) struct Attempt {
     pub shared: Arc<Shared>,
     pub run: OpenRun,
-    /// Unclean ends of the process that it was in an engine at.
-    pub ends: u32,
+    /// What it is blamed for of the process's unclean ends.
+    pub blame: u32,
     pub in_force: Arc<InForce>,
     pub loaded: Arc<LoadedHandler>,
     pub program: Arc<Program>,
@@ -70,7 +70,7 @@ enum NoPass {
 const CONFLICTS_MAX: u32 = 20;
 
 /// Runs a run once, to whatever end.
-pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, ends: u32) -> End {
+pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> End {
     let in_force = shared.current.load_full();
     let Some(loaded) = in_force.handler(&run.handler).cloned() else {
         let why = format!("handler `{}` is not in handlers.toml", run.handler);
@@ -88,7 +88,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, ends: u32) -> End
         now: started_at,
         shared,
         run,
-        ends,
+        blame,
         in_force,
         loaded,
         program,
@@ -207,7 +207,7 @@ impl Attempt {
         });
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
-            ends: self.ends,
+            blame: self.blame,
             work,
         });
         passed

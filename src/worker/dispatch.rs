@@ -7,7 +7,7 @@ use super::waiting::Waiting;
 use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::ledger::request::{OpenRun, Postpone};
-use crate::ledger::running::Suspect;
+use crate::ledger::running::{BLAME_MAX, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::run::{Lane, RunId, State};
@@ -25,8 +25,6 @@ const SCAN_RUNS_MAX: i64 = 1000;
 const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
 /// How long a run waits whose end the ledger could not take.
 const PAUSE_AFTER_UNWRITTEN: Duration = Duration::from_secs(1);
-/// So many unclean ends of the process with the run in an engine, and it is dead.
-const SUSPECT_ENDS_MAX: u32 = 2;
 
 /// Runs until shutdown, then waits for the attempts that have begun.
 pub(super) async fn dispatch(
@@ -43,7 +41,7 @@ pub(super) async fn dispatch(
         backlog: Some(Backlog::default()),
         attempts: JoinSet::new(),
         looks: JoinSet::new(),
-        suspects: suspects.iter().map(|it| (it.run, it.ends)).collect(),
+        suspects: suspects.iter().map(|it| (it.run, it.blame)).collect(),
         shared,
         reader,
     };
@@ -117,11 +115,11 @@ impl Dispatcher {
                 return;
             }
             let Some(run) = self.next() else { return };
-            let ends = self.suspects.get(&run.claim.id).copied().unwrap_or(0);
+            let blame = self.suspects.get(&run.claim.id).copied().unwrap_or(0);
             let shared = self.shared.clone();
             self.attempts.spawn(async move {
                 let (lane, id) = (run.lane, run.claim.id);
-                (lane, id, attempt(shared, run, ends).await)
+                (lane, id, attempt(shared, run, blame).await)
             });
         }
     }
@@ -331,27 +329,28 @@ impl Dispatcher {
         }
     }
 
-    /// A run that was in an engine at two unclean ends is what ended the process: it must not do so at every start.
+    /// A run that is in an engine at one unclean end after another is what ends the process: it must not do so at every
+    /// start.
     async fn clear_suspects(&mut self) {
-        for (id, ends) in self.suspects.clone() {
+        for (id, blame) in self.suspects.clone() {
             let found = {
                 let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
                 reader.open_run(id)
             };
             let Ok(Some(run)) = found else { continue };
-            if ends < SUSPECT_ENDS_MAX {
+            if blame < BLAME_MAX {
                 // It was at the head of its lane, or it would not have run.
                 let follow = self.lanes.look_up(run.lane);
                 self.follow(follow);
                 continue;
             }
             self.suspects.remove(&id);
-            error!(run.id = %id, handler = %run.handler, "run {id} is dead: the host ended twice while it ran");
+            error!(run.id = %id, handler = %run.handler, "run {id} is dead: the host ended while it ran, and again when it ran alone");
             let postpone = Postpone {
                 claim: run.claim,
                 state: State::Dead,
                 due_at: None,
-                why: "the host ended twice while this run was in the script engine".into(),
+                why: "the host ended while this run was in the script engine, and again when it ran alone".into(),
                 attempts: run.attempts,
                 attempt: None,
             };

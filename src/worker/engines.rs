@@ -22,8 +22,8 @@ pub(super) type Work = Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>;
 /// One pass of one run, to be done on a script thread.
 pub(super) struct Turn {
     pub run: RunId,
-    /// How many unclean ends of the process the run was in an engine at.
-    pub ends: u32,
+    /// What the run is blamed for of the process's unclean ends.
+    pub blame: u32,
     pub work: Work,
 }
 
@@ -88,7 +88,7 @@ impl Engines {
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         while let Some(turn) = self.take(|| self.note(running.leave(slot))) {
-            self.note(running.enter(slot, turn.run, turn.ends));
+            self.note(running.enter(slot, turn.run, turn.blame));
             let work = turn.work;
             if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
                 error!(run.id = %turn.run, "a script thread panicked at run {}; the attempt counts as failed", turn.run);

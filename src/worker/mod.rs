@@ -51,6 +51,7 @@ impl Worker {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let (running, suspects) = Running::open(&folder.running())?;
+        Running::mark_aborts(&folder.running())?;
         let running = Arc::new(running);
         let count = current.load().config.limits.script_threads;
         let (engines, threads) = Engines::start(count, folder, running.clone())?;

@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 12] = [
 ];
 
 /// Packages that only these rooms may name.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("rhai", &["script"]),
     ("rusqlite", &["ledger"]),
     ("zstd", &["ledger"]),
@@ -34,6 +34,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml", &["config"]),
     ("clap", &["cli"]),
     ("hmac", &["ingress"]),
+    ("signal_hook", &["ledger"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {
