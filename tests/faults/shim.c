@@ -10,7 +10,7 @@
 //   FAULT_POWER_PERCENT    the chance that an unsynced page, truncation or name reaches the twin as well.
 //   FAULT_POWER_SEED       for those chances.
 //   FAULT_ABORT_SUFFIX   a write to a file whose path ends so, which puts the 8-byte little-endian number
-//   FAULT_ABORT_NUMBER     FAULT_ABORT_NUMBER at FAULT_ABORT_OFFSET (without it: at any multiple of 8), is done,
+//   FAULT_ABORT_NUMBER     FAULT_ABORT_NUMBER at FAULT_ABORT_OFFSET (without it: begins with it), is done,
 //   FAULT_ABORT_OFFSET     and then the process aborts.
 //
 // Folders must be given as realpath(3) gives them. What the shim cannot see: writes through mmap (SQLite's -shm is one;
@@ -98,11 +98,9 @@ static int disk_is_full(int fd, off_t end) {
 static void abort_if_named(int fd, const char *bytes, size_t length, off_t at) {
     char path[PATH_MAX];
     if (!abort_suffix || length < 8 || !path_of(fd, path) || !ends_with(path, abort_suffix)) return;
-    for (size_t n = 0; n + 8 <= length; n++) {
-        off_t place = at + (off_t)n;
-        if (abort_offset >= 0 ? place != abort_offset : place % 8 != 0) continue;
-        if (memcmp(bytes + n, &abort_number, 8) == 0) abort();
-    }
+    off_t n = abort_offset >= 0 ? abort_offset - at : 0;
+    if (n < 0 || n + 8 > (off_t)length) return;
+    if (memcmp(bytes + n, &abort_number, 8) == 0) abort();
 }
 
 static ssize_t after_write(int fd, const char *bytes, ssize_t done, off_t at) {

@@ -7,6 +7,10 @@
 mod support;
 
 mod bounds;
+mod crash;
+mod disk;
+mod effects;
 mod faults;
+mod power;
 mod tidy;
 mod way;

@@ -59,7 +59,7 @@ impl Faults {
     }
 
     /// The process aborts after a write that puts `number` (8 bytes, little-endian) at `offset` of such a file; without
-    /// an offset, at any multiple of 8.
+    /// an offset, after one that begins with it.
     #[must_use]
     pub fn abort_on_write(self, path_suffix: &str, number: u64, offset: Option<u64>) -> Self {
         let it = self

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Runs until the test ends.
 pub struct FakeService {
@@ -21,6 +21,9 @@ pub struct Asked {
     /// Names in lower case.
     pub headers: HashMap<String, String>,
     pub body: String,
+    pub at: SystemTime,
+    /// The status that was answered; 0 when none was.
+    pub status: u16,
 }
 
 /// What the service does with a request.
@@ -34,11 +37,11 @@ pub struct Reaction {
     pub cut_after_bytes: Option<usize>,
 }
 
-#[derive(Default)]
 struct State {
     asked: Vec<Asked>,
     next: VecDeque<Reaction>,
-    otherwise: Reaction,
+    otherwise: Box<dyn FnMut(&Asked) -> Reaction + Send>,
+    connections: usize,
 }
 
 impl FakeService {
@@ -48,13 +51,22 @@ impl FakeService {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(State {
+            asked: Vec::new(),
+            next: VecDeque::new(),
+            otherwise: Box::new(|_| Reaction::default()),
+            connections: 0,
+        }));
         let shared = state.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = shared.clone();
+                lock(&state).connections += 1;
                 // Ends with its connection.
-                thread::spawn(move || serve(stream, &state));
+                thread::spawn(move || {
+                    serve(stream, &state);
+                    lock(&state).connections -= 1;
+                });
             }
         });
         Self { address, state }
@@ -72,7 +84,12 @@ impl FakeService {
 
     /// The reaction to all requests that `next` says nothing about.
     pub fn always(&self, reaction: Reaction) {
-        self.state().otherwise = reaction;
+        self.react(move |_| reaction.clone());
+    }
+
+    /// As `always`, with a reaction to each request of its own.
+    pub fn react(&self, reaction: impl FnMut(&Asked) -> Reaction + Send + 'static) {
+        self.state().otherwise = Box::new(reaction);
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -93,8 +110,13 @@ impl FakeService {
         times
     }
 
+    /// Whether nobody is connected: what a host that has ended had sent is all received.
+    pub fn is_quiet(&self) -> bool {
+        self.state().connections == 0
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no holder of this lock panics")
+        lock(&self.state)
     }
 }
 
@@ -155,14 +177,16 @@ impl Default for Reaction {
 fn serve(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let asked = read(&mut stream)?;
+        let mut asked = read(&mut stream)?;
         let reaction = {
-            let mut state = state.lock().expect("no holder of this lock panics");
+            let mut state = lock(state);
+            let told = state.next.pop_front();
+            let reaction = told.unwrap_or_else(|| (state.otherwise)(&asked));
+            if reaction.cut_after_bytes.is_none() {
+                asked.status = reaction.status;
+            }
             state.asked.push(asked);
-            state
-                .next
-                .pop_front()
-                .unwrap_or_else(|| state.otherwise.clone())
+            reaction
         };
         thread::sleep(reaction.delay);
         let bytes = reaction.bytes();
@@ -202,10 +226,16 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
         path: path.to_owned(),
         headers,
         body,
+        at: SystemTime::now(),
+        status: 0,
     })
 }
 
 fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
     let mut line = String::new();
     (stream.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("no holder of this lock panics")
 }

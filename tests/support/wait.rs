@@ -1,5 +1,6 @@
-//! Waiting for what must come, without sleeping longer than it takes.
+//! Waiting for what must come, without sleeping longer than it takes; and what a test has to tell.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 const LOOK_EVERY: Duration = Duration::from_millis(3);
@@ -24,4 +25,10 @@ pub fn eventually_some<T>(bound: Duration, mut look: impl FnMut() -> Option<T>) 
         );
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// A line of figures that is to be seen when the test passes, too: the test runner keeps `println!` to itself.
+pub fn tell(line: &str) {
+    // A test is not about its output.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
