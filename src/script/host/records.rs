@@ -311,7 +311,7 @@ fn change(
                 HostError::new(format!(
                     "one event may change at most {changes_max} records"
                 ))
-                .help("a higher `changes` in [limits] of handlers.toml allows more"),
+                .help("a higher `changes_max` in [limits] of handlers.toml allows more"),
             )
         })
 }

@@ -87,7 +87,7 @@ fn call(
         if calls_max < run.calls {
             return Err(Stop::limit(
                 HostError::new(format!("one event may make at most {calls_max} calls"))
-                    .help("a higher `calls` in [limits] of handlers.toml allows more"),
+                    .help("a higher `calls_max` in [limits] of handlers.toml allows more"),
             ));
         }
         answer(run, request)
