@@ -9,5 +9,6 @@ mod support;
 mod bounds;
 mod dev;
 mod faults;
+mod samples;
 mod tidy;
 mod way;

@@ -114,6 +114,9 @@ impl Dev {
     async fn rehearse(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let mut before = self.current.load_full();
         self.send(&Samples::of_all(&before), shutdown).await?;
+        if shutdown.is_cancelled() {
+            return Ok(());
+        }
         say([format!(
             "\n{BOLD}Now edit a script and save it{BOLD:#}: its events are sent again. {DIM}Waiting for changes and events …{DIM:#}"
         )])?;

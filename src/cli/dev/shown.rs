@@ -90,12 +90,10 @@ fn story(
     let attempts: Vec<AttemptRow> = reader.attempts(run.id)?;
     let new = attempts.iter().filter(|it| told.attempts < it.number);
     let mut lines = vec![head(run, attempts.last())];
-    lines.extend(
-        run.why
-            .iter()
-            .filter(|_| run.state != State::Waiting.as_str())
-            .map(|it| format!("  {}", clean(it))),
-    );
+    let has_error = attempts.last().is_some_and(|it| it.error.is_some());
+    if let Some(why) = run.why.as_ref().filter(|_| !has_error) {
+        lines.push(format!("  {}", clean(why)));
+    }
     for attempt in new {
         lines.extend(logged_in(attempt));
     }
@@ -115,8 +113,11 @@ fn story(
         lines.extend(changes.iter().flat_map(change));
     }
     if let (Some(due), None) = (run.due_at, run.finished_at) {
-        let wait = due.since(crate::cli::times::now());
-        lines.push(format!("  {DIM}tried again in {}{DIM:#}", took(wait)));
+        let wait = due.since(crate::cli::times::now()).as_secs() + 1;
+        lines.push(format!(
+            "  {DIM}tried again in {}{DIM:#}",
+            humantime::format_duration(Duration::from_secs(wait))
+        ));
     }
     Ok(lines)
 }
