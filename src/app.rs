@@ -4,7 +4,7 @@ use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::control::{self, Operator};
 use crate::in_force::{Current, InForce};
-use crate::ingress::server::{Serving, serve};
+use crate::ingress::server::{Accepted, HANDOVERS_MAX, Serving, accept, serve};
 use crate::ingress::{Intake, Readiness};
 use crate::ledger::desk::Desk;
 use crate::ledger::folder::{Folder, FolderLock};
@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, Semaphore};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -56,10 +56,12 @@ pub struct Host {
     reports: reload::Reports,
     listener: TcpListener,
     control: std::os::unix::net::UnixListener,
+    signals: Signals,
 }
 
 impl Host {
-    /// Opens the data folder, reads handlers.toml and scripts, and listens. Runs on a thread that may block.
+    /// Opens the data folder, reads handlers.toml and scripts, listens, and receives signals from now on. Blocks; to be
+    /// called with a runtime entered.
     pub fn build(options: Options) -> anyhow::Result<Self> {
         let lock = options.folder.lock()?;
         wait_for_others(&options.folder);
@@ -96,6 +98,7 @@ impl Host {
             reports: reload::Reports::default(),
             listener,
             control,
+            signals: Signals::receive()?,
         })
     }
 
@@ -137,6 +140,7 @@ impl Host {
             reports,
             listener,
             control,
+            signals,
         } = self;
         let Opened {
             ledger,
@@ -181,13 +185,14 @@ impl Host {
                 }
             })
         };
-        let ingress_shutdown = shutdown.child_token();
+        let server = current.load().config.server.clone();
+        let connections_max = server.connections_max;
         let serving = Serving {
-            connections: Arc::new(Semaphore::new(current.load().config.server.connections_max)),
-            server: current.load().config.server.clone(),
-            shutdown: ingress_shutdown,
+            server,
+            shutdown: shutdown.clone(),
         };
         let mut ingress = Vec::new();
+        let mut runtimes = Vec::new();
         for number in 0..INGRESS_THREADS {
             let intake_desk = Desk::new();
             let intake = Intake::new(
@@ -197,18 +202,25 @@ impl Host {
                 clock.clone(),
                 readiness.clone(),
             );
-            let listener = listener.try_clone()?;
+            let (handing, handed) = mpsc::channel(HANDOVERS_MAX);
+            runtimes.push(handing);
             ingress.push(start_ingress(
                 number,
-                listener,
+                handed,
                 intake_desk,
                 intake,
                 serving.clone(),
             )?);
         }
-        drop(listener);
 
         let mut tasks = tokio::task::JoinSet::new();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tasks.spawn(accept(
+            listener,
+            runtimes,
+            shutdown.clone(),
+            connections_max,
+        ));
         let asked = Arc::new(Notify::new());
         tasks.spawn(reload::watch(
             reloader.clone(),
@@ -234,7 +246,7 @@ impl Host {
             clock,
             shutdown.clone(),
         ));
-        tasks.spawn(obey_signals(asked, shutdown.clone(), drain_timeout));
+        tasks.spawn(obey(signals, asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
         let working = tokio::spawn(worker.run(shutdown.clone()));
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -296,7 +308,7 @@ fn wait_for_others(folder: &Folder) {
 
 fn start_ingress(
     number: usize,
-    listener: TcpListener,
+    handed: mpsc::Receiver<Accepted>,
     desk: Arc<Desk>,
     intake: Intake,
     serving: Serving,
@@ -309,29 +321,41 @@ fn start_ingress(
         .spawn(move || {
             runtime.block_on(async move {
                 tokio::spawn(desk.attend());
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(it) => serve(it, Arc::new(intake), serving).await,
-                    Err(error) => {
-                        error!(%error, "the listening socket cannot be used: {error}");
-                        serving.shutdown.cancel();
-                    }
-                }
+                serve(handed, Arc::new(intake), serving).await;
             });
         })?;
     Ok(thread)
 }
 
+/// The signals that a host obeys, received from the moment that this is made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn receive() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads.
-async fn obey_signals(asked: Arc<Notify>, shutdown: CancellationToken, drain_timeout: Duration) {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        error!("signals cannot be received");
-        return;
-    };
+async fn obey(
+    signals: Signals,
+    asked: Arc<Notify>,
+    shutdown: CancellationToken,
+    drain_timeout: Duration,
+) {
+    let Signals {
+        mut terminate,
+        mut interrupt,
+        mut hangup,
+    } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

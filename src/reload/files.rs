@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The most bytes that handlers.toml may have.
 const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
@@ -99,6 +100,8 @@ pub struct Files {
     pub problems: Vec<Diagnostic>,
     /// Changes when anything of it changes.
     pub hash: String,
+    /// When the file that was written last was written.
+    pub newest: Option<SystemTime>,
 }
 
 impl Files {
@@ -132,6 +135,13 @@ impl Files {
         for path in handlers.iter().flat_map(|it| named_files(it)) {
             add(&location.read_secret(Path::new(path)).unwrap_or_default());
         }
+        let written = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+        let newest = sources
+            .keys()
+            .map(|path| location.root.join(path))
+            .chain([location.config.clone()])
+            .filter_map(|path| written(&path))
+            .max();
         let hash = hex::encode(hasher.finalize());
         let name = location.name();
         Self {
@@ -141,6 +151,7 @@ impl Files {
             sources: Sources(sources),
             problems,
             hash,
+            newest,
         }
     }
 }
@@ -198,6 +209,11 @@ fn collect(
             return;
         }
         match read_bounded(&path, SCRIPT_SIZE_BYTES_MAX) {
+            // A save that is being written, or a disk that was full: never a script that does nothing.
+            Ok(text) if text.trim().is_empty() => problems.push(
+                Diagnostic::of_file(shown, "the script is empty")
+                    .help("write `skip(\"nothing to do\");` if it is to do nothing"),
+            ),
             Ok(text) => {
                 sources.insert(shown, text);
             }

@@ -3,8 +3,9 @@
 use super::error::HostError;
 use super::failure::{failure_at, failure_of, place_of, with_place};
 use super::frozen::FrozenEvent;
-use super::library::{ModulesOfThread, Program};
+use super::library::Program;
 use super::limits::{self, Exceeded};
+use super::modules::ModulesOfThread;
 use super::state::{self, Ending, RunState};
 use super::view::RecordView;
 use super::{Attempt, Outcome, Pass, World};

@@ -9,12 +9,16 @@ mod host;
 mod http;
 mod ledger;
 mod service;
+mod setup;
+mod start;
 mod wait;
 
 pub use event::{Event, SECRET, event, now_s, sign};
 pub use faults::{Faults, copy_folder};
-pub use host::{Host, HostSetup, NotStarted, PATH};
+pub use host::{Host, PATH};
 pub use http::{Answer, Client};
 pub use ledger::LedgerView;
 pub use service::{Asked, FakeService, Reaction};
+pub use setup::HostSetup;
+pub use start::NotStarted;
 pub use wait::{eventually, eventually_some};

@@ -55,10 +55,16 @@ pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
         folder.signing_secret.clone(),
         services.local_addr()?,
     ));
-    let host = Host::build(Options {
-        location: places.location().rehearsed(rehearsal.clone()),
-        folder: folder.folder.clone(),
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let host = {
+        let _entered = runtime.enter();
+        Host::build(Options {
+            location: places.location().rehearsed(rehearsal.clone()),
+            folder: folder.folder.clone(),
+        })?
+    };
     let (asked, hear) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let dev = Dev {
         asked: hear,
@@ -71,9 +77,6 @@ pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
     };
     greet(places, &folder.signing_secret, &rehearsal, &host)?;
     let shutdown = CancellationToken::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let ended = runtime.block_on(async {
         let services = tokio::net::TcpListener::from_std(services)?;
         tokio::spawn(stand_in(services, asked, shutdown.clone()));

@@ -1,11 +1,11 @@
 //! `service("accounting")`: calls to a service that the handler was given.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::state::{RunState, Stop, with_run};
-use super::super::{FailedCall, Outcome};
 use super::answer::Answered;
 use super::{encode, not_granted};
 use crate::call::{Answer, Method, Request};
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::state::{RunState, Stop, with_run};
+use crate::script::{FailedCall, Outcome};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 use std::sync::Arc;
 
