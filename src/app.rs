@@ -53,6 +53,7 @@ pub struct Host {
     first: reload::Report,
     hash: String,
     clock: Arc<dyn Clock>,
+    reports: reload::Reports,
     listener: TcpListener,
     control: std::os::unix::net::UnixListener,
     signals: Signals,
@@ -94,6 +95,7 @@ impl Host {
             first: report,
             hash,
             clock,
+            reports: reload::Reports::default(),
             listener,
             control,
             signals: Signals::receive()?,
@@ -109,6 +111,21 @@ impl Host {
         self.current.load_full()
     }
 
+    /// What is in force, also when that changes.
+    pub fn current(&self) -> Current {
+        self.current.clone()
+    }
+
+    /// What was found at the start.
+    pub fn first_report(&self) -> &reload::Report {
+        &self.first
+    }
+
+    /// Tells what each reload did.
+    pub fn reports(&self) -> tokio::sync::watch::Receiver<reload::Report> {
+        self.reports.subscribe()
+    }
+
     /// Runs until a signal or until the ledger can be trusted no more.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self {
@@ -120,6 +137,7 @@ impl Host {
             first,
             hash,
             clock,
+            reports,
             listener,
             control,
             signals,
@@ -142,14 +160,15 @@ impl Host {
             clock.clone(),
         )?;
         let nudge = worker.nudge();
-        let reloader = Arc::new(Reloader::new(
+        let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
             ledger.clone(),
             Reader::open(&options.folder)?,
             clock.clone(),
             nudge,
-        ));
+        );
+        let reloader = Arc::new(reloader.telling(reports));
         for it in first.problems.iter().chain(&first.changes) {
             warn!("at the start: {it}");
         }

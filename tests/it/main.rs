@@ -7,6 +7,8 @@
 mod support;
 
 mod bounds;
+mod dev;
 mod faults;
+mod samples;
 mod tidy;
 mod way;
