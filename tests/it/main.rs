@@ -7,6 +7,7 @@
 mod support;
 
 mod bounds;
+mod clients;
 mod faults;
 mod tidy;
 mod way;
