@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -55,10 +55,12 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     listener: TcpListener,
     control: std::os::unix::net::UnixListener,
+    signals: Signals,
 }
 
 impl Host {
-    /// Opens the data folder, reads handlers.toml and scripts, and listens. Runs on a thread that may block.
+    /// Opens the data folder, reads handlers.toml and scripts, listens, and receives signals from now on. Blocks; to be
+    /// called with a runtime entered.
     pub fn build(options: Options) -> anyhow::Result<Self> {
         let lock = options.folder.lock()?;
         wait_for_others(&options.folder);
@@ -94,6 +96,7 @@ impl Host {
             clock,
             listener,
             control,
+            signals: Signals::receive()?,
         })
     }
 
@@ -119,6 +122,7 @@ impl Host {
             clock,
             listener,
             control,
+            signals,
         } = self;
         let Opened {
             ledger,
@@ -215,7 +219,7 @@ impl Host {
             clock,
             shutdown.clone(),
         ));
-        tasks.spawn(obey_signals(asked, shutdown.clone(), drain_timeout));
+        tasks.spawn(obey(signals, asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
         let working = tokio::spawn(worker.run(shutdown.clone()));
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -302,17 +306,35 @@ fn start_ingress(
     Ok(thread)
 }
 
+/// The signals that a host obeys, received from the moment that this is made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn receive() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads.
-async fn obey_signals(asked: Arc<Notify>, shutdown: CancellationToken, drain_timeout: Duration) {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        error!("signals cannot be received");
-        return;
-    };
+async fn obey(
+    signals: Signals,
+    asked: Arc<Notify>,
+    shutdown: CancellationToken,
+    drain_timeout: Duration,
+) {
+    let Signals {
+        mut terminate,
+        mut interrupt,
+        mut hangup,
+    } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -3,8 +3,10 @@
 use crate::event::EventSource;
 use crate::host::{Host, Setup};
 use crate::ledger::LedgerView;
-use crate::load::{self, Load, Reins, Report};
+use crate::load::{self, Load, Reins};
 use crate::pace::Pace;
+use crate::probe::Probe;
+use crate::report::Report;
 use crate::setup::{self, KIND};
 use crate::table::Table;
 use anyhow::{Context, Result};
@@ -86,6 +88,8 @@ impl Bench {
     /// Made once for each schema and number of events; later starts find it.
     fn fill_once(&self) -> Result<PathBuf> {
         let probe = self.fresh_host("schema", &setup::two_records())?;
+        // Once it answers, everything is there, and it can be stopped.
+        Probe::new(self, probe.address())?.post()?;
         let schema = probe.ledger()?.schema()?;
         self.done_with(probe)?;
         let folder = self

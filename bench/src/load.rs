@@ -6,11 +6,11 @@
 use crate::connection::{Connection, Progress};
 use crate::event::EventSource;
 use crate::pace::{Pace, Ticker};
+use crate::report::Report;
 use anyhow::{Context, Result, bail};
-use hdrhistogram::Histogram;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Registry, Token};
 use rustix::time::{ClockId, clock_gettime};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 /// How often a generator that is held back looks again.
 const HELD_LOOK_EVERY: Duration = Duration::from_millis(1);
+/// How often the end is looked for while nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// More broken connections than this mean that there is no server.
 const BROKEN_MAX: u64 = 10_000;
 
@@ -40,159 +42,143 @@ pub(crate) struct Reins {
     pub(crate) stop: AtomicBool,
 }
 
-/// What came of it.
-pub(crate) struct Report {
-    pub(crate) latency_ns: Histogram<u64>,
-    pub(crate) statuses: BTreeMap<u16, u64>,
-    /// Connections lost with a request on its way.
-    pub(crate) broken: u64,
-    pub(crate) unanswered: u64,
-    pub(crate) elapsed: Duration,
-    /// CPU time of the generator.
-    pub(crate) cpu: Duration,
-}
-
 /// Sends it all, and waits for the answers.
 pub(crate) fn run(load: &Load, source: &mut EventSource) -> Result<Report> {
     let mut poll = Poll::new().context("epoll")?;
-    let mut connections = Vec::with_capacity(load.connections);
-    for number in 0..load.connections {
-        connections.push(Connection::open(
-            load.target,
-            number,
-            source.request(),
-            poll.registry(),
-        )?);
-    }
-    let mut ticker = Ticker::new(load.pace, poll.registry(), Token(load.connections))?;
-    let mut idle: Vec<usize> = (0..load.connections).rev().collect();
-    let mut due: VecDeque<Instant> = VecDeque::new();
+    let mut generator = Generator::new(load, source, &poll)?;
     let mut events = Events::with_capacity(1024);
-    let mut report = Report::new()?;
     let cpu_before = thread_cpu();
     let start = Instant::now();
-    let mut sent: u64 = 0;
     loop {
-        let now = Instant::now();
-        let is_over = now - start >= load.time_max
-            || sent >= load.events_max
+        let spent = start.elapsed();
+        let is_over = spent >= load.time_max
+            || generator.sent >= load.events_max
             || load.reins.stop.load(Ordering::Relaxed);
-        let on_the_way = load.connections - idle.len();
-        if is_over && on_the_way == 0 && (due.is_empty() || sent >= load.events_max) {
+        let wait = generator.send_what_is_due(source, is_over)?;
+        if is_over && generator.outstanding() == 0 {
             break;
         }
-        if is_over && now - start >= load.time_max.saturating_add(DRAIN_MAX) {
-            report.unanswered = on_the_way as u64 + due.len() as u64;
+        if spent >= load.time_max.saturating_add(DRAIN_MAX) {
+            generator.report.unanswered = generator.outstanding();
             break;
         }
-        if !is_over {
-            ticker.add_due(now, &mut due)?;
-        }
-        let allowed = load
-            .reins
-            .allowed
-            .load(Ordering::Relaxed)
-            .min(load.events_max);
-        while sent < allowed && !idle.is_empty() {
-            let intended = match load.pace {
-                Pace::Closed if is_over => break,
-                Pace::Closed => Instant::now(),
-                Pace::PerSecond(_) => match due.pop_front() {
-                    Some(it) => it,
-                    None => break,
-                },
-            };
-            let Some(number) = idle.pop() else { break };
-            let connection = &mut connections[number];
-            source.renew(connection.request());
-            sent += 1;
-            connection.send(intended);
-        }
-        let is_held = !is_over && !idle.is_empty() && sent >= allowed;
-        let wait = if is_held {
-            HELD_LOOK_EVERY
-        } else {
-            Duration::from_millis(100)
-        };
         poll.poll(&mut events, Some(wait))
             .or_else(ignore_interrupts)?;
         for event in &events {
-            let number = event.token().0;
-            let Some(connection) = connections.get_mut(number) else {
-                continue;
-            };
-            match connection.advance() {
-                Progress::Waits => {}
-                Progress::Answered { status, intended } => {
-                    report
-                        .latency_ns
-                        .saturating_record(nanos(intended.elapsed()));
-                    *report.statuses.entry(status).or_insert(0) += 1;
-                    load.reins.answered.fetch_add(1, Ordering::Relaxed);
-                    idle.push(number);
-                }
-                Progress::Lost { had_request } => {
-                    report.broken += u64::from(had_request);
-                    if report.broken > BROKEN_MAX {
-                        bail!("{BROKEN_MAX} connections to {} broke", load.target);
-                    }
-                    connection.reopen(load.target, number, poll.registry())?;
-                    if had_request {
-                        idle.push(number);
-                    }
-                }
-            }
+            generator.advance(event.token().0, poll.registry())?;
         }
     }
+    let mut report = generator.report;
     report.elapsed = start.elapsed();
     report.cpu = thread_cpu().saturating_sub(cpu_before);
     Ok(report)
 }
 
-impl Report {
-    fn new() -> Result<Self> {
+struct Generator<'a> {
+    load: &'a Load<'a>,
+    connections: Vec<Connection>,
+    /// Connections without a request on its way.
+    idle: Vec<usize>,
+    ticker: Ticker,
+    /// Events of the open loop whose time has come, for which no connection was idle yet.
+    due: VecDeque<Instant>,
+    sent: u64,
+    /// Nothing comes due after this.
+    end: Instant,
+    report: Report,
+}
+
+impl<'a> Generator<'a> {
+    fn new(load: &'a Load<'a>, source: &EventSource, poll: &Poll) -> Result<Self> {
+        let mut connections = Vec::with_capacity(load.connections);
+        for number in 0..load.connections {
+            connections.push(Connection::open(
+                load.target,
+                number,
+                source.request(),
+                poll.registry(),
+            )?);
+        }
         Ok(Self {
-            latency_ns: Histogram::new_with_bounds(1_000, 600_000_000_000, 3)?,
-            statuses: BTreeMap::new(),
-            broken: 0,
-            unanswered: 0,
-            elapsed: Duration::ZERO,
-            cpu: Duration::ZERO,
+            load,
+            connections,
+            idle: (0..load.connections).rev().collect(),
+            ticker: Ticker::new(load.pace, poll.registry(), Token(load.connections))?,
+            due: VecDeque::new(),
+            sent: 0,
+            end: Instant::now() + load.time_max,
+            report: Report::new()?,
         })
     }
 
-    pub(crate) fn ok(&self) -> u64 {
-        self.statuses.get(&200).copied().unwrap_or(0)
+    /// Events that are due or on their way.
+    fn outstanding(&self) -> u64 {
+        let due = if self.sent < self.load.events_max {
+            self.due.len()
+        } else {
+            0
+        };
+        (self.connections.len() - self.idle.len() + due) as u64
     }
 
-    /// Events answered 200 a second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.ok() as f64 / self.elapsed.as_secs_f64()
-    }
-
-    pub(crate) fn quantile_ms(&self, quantile: f64) -> f64 {
-        self.latency_ns.value_at_quantile(quantile) as f64 / 1e6
-    }
-
-    pub(crate) fn max_ms(&self) -> f64 {
-        self.latency_ns.max() as f64 / 1e6
-    }
-
-    /// Says what was not answered 200; empty when all was.
-    pub(crate) fn troubles(&self) -> String {
-        let mut parts: Vec<String> = self
-            .statuses
-            .iter()
-            .filter(|(it, _)| **it != 200)
-            .map(|(it, count)| format!("{count} × {it}"))
-            .collect();
-        if self.broken > 0 {
-            parts.push(format!("{} connections broken", self.broken));
+    /// Gives idle connections what they may send; how long to wait for answers then.
+    fn send_what_is_due(&mut self, source: &mut EventSource, is_over: bool) -> Result<Duration> {
+        if !self.load.reins.stop.load(Ordering::Relaxed) {
+            // What came due before the end counts, even if we look only after it.
+            self.ticker
+                .add_due(Instant::now().min(self.end), &mut self.due)?;
         }
-        if self.unanswered > 0 {
-            parts.push(format!("{} unanswered", self.unanswered));
+        let allowed = self
+            .load
+            .reins
+            .allowed
+            .load(Ordering::Relaxed)
+            .min(self.load.events_max);
+        while self.sent < allowed {
+            let intended = match self.load.pace {
+                Pace::Closed if is_over => break,
+                Pace::Closed => Some(Instant::now()),
+                Pace::PerSecond(_) => self.due.front().copied(),
+            };
+            let Some(intended) = intended else { break };
+            let Some(number) = self.idle.pop() else { break };
+            self.due.pop_front();
+            let connection = &mut self.connections[number];
+            source.renew(connection.request());
+            connection.send(intended);
+            self.sent += 1;
         }
-        parts.join(", ")
+        let is_held = !is_over && !self.idle.is_empty() && self.sent >= allowed;
+        Ok(if is_held { HELD_LOOK_EVERY } else { LOOK_EVERY })
+    }
+
+    /// Goes on with a connection that epoll named; the ticker's token is none.
+    fn advance(&mut self, number: usize, registry: &Registry) -> Result<()> {
+        let Some(connection) = self.connections.get_mut(number) else {
+            return Ok(());
+        };
+        match connection.advance() {
+            Progress::Waits => {}
+            Progress::Answered { status, intended } => {
+                self.report
+                    .latency_ns
+                    .saturating_record(nanos(intended.elapsed()));
+                *self.report.statuses.entry(status).or_insert(0) += 1;
+                self.load.reins.answered.fetch_add(1, Ordering::Relaxed);
+                self.idle.push(number);
+            }
+            Progress::Lost { had_request } => {
+                self.report.broken += u64::from(had_request);
+                if self.report.broken > BROKEN_MAX {
+                    bail!("{BROKEN_MAX} connections to {} broke", self.load.target);
+                }
+                connection.reopen(self.load.target, number, registry)?;
+                if had_request {
+                    self.idle.push(number);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

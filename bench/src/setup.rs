@@ -23,7 +23,7 @@ pub(crate) fn two_records() -> Setup {
 }
 
 /// The same, and beside it a handler whose runs wait for a service.
-pub(crate) fn waiting(service_url: &str, connections_max: usize) -> Setup {
+pub(crate) fn waiting(service_url: &str, connections_max: u64) -> Setup {
     let handlers = format!(
         "{TWO_RECORDS_HANDLER}\n\
          [services.slow]\nurl = \"{service_url}\"\ntimeout = \"60s\"\nprivate_network = true\n\

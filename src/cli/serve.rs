@@ -11,12 +11,15 @@ pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
         location: places.location(),
         folder: places.folder(),
     };
-    let host = Host::build(options)?;
-    // The one line on standard output, for people and for scripts that start a host.
-    println!("listening on http://{}", host.address()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let host = {
+        let _entered = runtime.enter();
+        Host::build(options)?
+    };
+    // The one line on standard output, for people and for scripts that start a host.
+    println!("listening on http://{}", host.address()?);
     runtime.block_on(host.run(CancellationToken::new()))?;
     Ok(ExitCode::SUCCESS)
 }

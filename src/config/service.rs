@@ -63,7 +63,7 @@ fn read_one(table: &Table<'_>, name: Arc<str>) -> Option<Service> {
         timeout,
         connect_timeout,
         rate: table.rate("rate"),
-        connections_max: table.count("connections_max", 16, 1..=1000),
+        connections_max: table.count("connections_max", 16, 1..=10_000),
         answer_size_bytes_max: table.size("answer_size_max", MIB, KIB..=16 * MIB),
         private_network,
         idempotency: idempotency(table),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The most bytes that handlers.toml may have.
 const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
@@ -81,6 +82,8 @@ pub struct Files {
     pub problems: Vec<Diagnostic>,
     /// Changes when anything of it changes.
     pub hash: String,
+    /// When the file that was written last was written.
+    pub newest: Option<SystemTime>,
 }
 
 impl Files {
@@ -114,6 +117,13 @@ impl Files {
         for path in handlers.iter().flat_map(|it| named_files(it)) {
             add(&location.read_secret(Path::new(path)).unwrap_or_default());
         }
+        let written = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+        let newest = sources
+            .keys()
+            .map(|path| location.root.join(path))
+            .chain([location.config.clone()])
+            .filter_map(|path| written(&path))
+            .max();
         let hash = hex::encode(hasher.finalize());
         let name = location.name();
         Self {
@@ -123,6 +133,7 @@ impl Files {
             sources: Sources(sources),
             problems,
             hash,
+            newest,
         }
     }
 }
@@ -180,6 +191,11 @@ fn collect(
             return;
         }
         match read_bounded(&path, SCRIPT_SIZE_BYTES_MAX) {
+            // A save that is being written, or a disk that was full: never a script that does nothing.
+            Ok(text) if text.trim().is_empty() => problems.push(
+                Diagnostic::of_file(shown, "the script is empty")
+                    .help("write `skip(\"nothing to do\");` if it is to do nothing"),
+            ),
             Ok(text) => {
                 sources.insert(shown, text);
             }

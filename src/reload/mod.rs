@@ -17,6 +17,7 @@ use crate::script::{Engine, Grants, Program, Sources};
 use crate::services::Services;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -310,12 +311,11 @@ impl Reloader {
 
     /// Looks at the files; when they changed, checks them and puts into force what is good.
     pub async fn reload(&self, is_asked_for: bool) -> Report {
-        let location = self.location.clone();
-        let files = match tokio::task::spawn_blocking(move || Files::read(&location)).await {
+        let files = match self.settled_files().await {
             Ok(it) => it,
             Err(error) => {
                 return Report {
-                    problems: vec![error.to_string()],
+                    problems: vec![error],
                     ..Report::default()
                 };
             }
@@ -339,6 +339,32 @@ impl Reloader {
         }
         self.lock().problems.clone_from(&report.problems);
         report
+    }
+
+    /// The files once they have stood still: an editor empties a file before it writes it, and half of a script can be
+    /// a good script.
+    async fn settled_files(&self) -> Result<Files, String> {
+        const STILL_FOR: Duration = Duration::from_millis(40);
+        const LOOKS_MAX: usize = 50;
+        let read = || {
+            let location = self.location.clone();
+            tokio::task::spawn_blocking(move || Files::read(&location))
+        };
+        let mut files = read().await.map_err(|it| it.to_string())?;
+        let is_known = self.lock().seen.as_deref() == Some(files.hash.as_str());
+        for _ in 0..LOOKS_MAX {
+            if is_known {
+                break;
+            }
+            tokio::time::sleep(STILL_FOR).await;
+            let again = read().await.map_err(|it| it.to_string())?;
+            let is_still = again.hash == files.hash && again.newest == files.newest;
+            files = again;
+            if is_still {
+                break;
+            }
+        }
+        Ok(files)
     }
 
     async fn put_into_force(&self, files: Files) -> Report {

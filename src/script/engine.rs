@@ -1,7 +1,7 @@
 //! The one Rhai engine that all threads share: what it can do is chosen here, one by one, and everything is bounded.
 
 use super::host::{self, Log};
-use super::library::ModulesOfThread;
+use super::modules::ModulesOfThread;
 use super::{limits, state};
 use crate::config::Limits;
 use rhai::packages::{

@@ -2,12 +2,12 @@
 
 use super::engine::Engine;
 use super::imports::{Import, imports_of};
+use super::modules::{Modules, ModulesOfThread};
 use super::{Grants, check, limits, parse};
 use crate::diagnostic::{Diagnostic, Severity};
-use rhai::{AST, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{AST, Module, Position, Scope, Shared};
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Source files by their path relative to the folder of handlers.toml: `scripts/invoice_paid.rhai`.
@@ -26,6 +26,7 @@ struct Compiled {
     warnings: Vec<Diagnostic>,
     ast: AST,
     modules: Modules,
+    closures: Closures,
 }
 
 impl Program {
@@ -53,6 +54,10 @@ impl Program {
 
     pub(super) fn ast(&self) -> &AST {
         &self.0.ast
+    }
+
+    pub(super) fn closures(&self) -> &Closures {
+        &self.0.closures
     }
 
     pub(super) fn modules(&self) -> &Modules {
@@ -116,6 +121,7 @@ impl Engine {
             .iter()
             .map(|it| (it.path.clone(), it.text.clone()))
             .collect();
+        let closures = closures_of(&units);
         let mut modules = BTreeMap::new();
         let mut main = None;
         for unit in units {
@@ -142,6 +148,7 @@ impl Engine {
             warnings,
             ast,
             modules: Arc::new(modules),
+            closures,
         })))
     }
 }
@@ -218,6 +225,26 @@ impl Reader<'_> {
     }
 }
 
+/// Functions in place by Rhai's names for them, with the files that have them.
+pub(super) type Closures = BTreeMap<String, BTreeSet<String>>;
+
+fn closures_of(units: &[Unit]) -> Closures {
+    let mut closures = Closures::new();
+    for unit in units {
+        for it in unit
+            .ast
+            .iter_functions()
+            .filter(|it| it.name.starts_with("anon$"))
+        {
+            closures
+                .entry(it.name.to_owned())
+                .or_default()
+                .insert(unit.path.clone());
+        }
+    }
+    closures
+}
+
 fn version_of(units: &[Unit]) -> String {
     let by_path: BTreeMap<_, _> = units.iter().map(|it| (&it.path, &it.text)).collect();
     let mut hash = Sha256::new();
@@ -228,46 +255,4 @@ fn version_of(units: &[Unit]) -> String {
         }
     }
     hex::encode(hash.finalize())
-}
-
-/// Compiled files by path.
-pub(super) type Modules = Arc<BTreeMap<String, Shared<Module>>>;
-
-thread_local! {
-    static MODULES: RefCell<Option<Modules>> = const { RefCell::new(None) };
-}
-
-/// Gives `import` the files that were compiled with the script, and nothing else: no path leads out of them.
-pub(super) struct ModulesOfThread;
-
-pub(super) struct EnteredModules(());
-
-impl ModulesOfThread {
-    pub(super) fn enter(modules: &Modules) -> EnteredModules {
-        MODULES.set(Some(Arc::clone(modules)));
-        EnteredModules(())
-    }
-}
-
-impl Drop for EnteredModules {
-    fn drop(&mut self) {
-        MODULES.set(None);
-    }
-}
-
-impl ModuleResolver for ModulesOfThread {
-    fn resolve(
-        &self,
-        _: &rhai::Engine,
-        _: Option<&str>,
-        path: &str,
-        position: Position,
-    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        super::imports::file_of(path)
-            .ok()
-            .and_then(|file| {
-                MODULES.with_borrow(|it| it.as_ref().and_then(|it| it.get(&file).cloned()))
-            })
-            .ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into())
-    }
 }

@@ -12,7 +12,8 @@ pub(super) const SOURCE_SIZE_BYTES_MAX: usize = 64 * 1024;
 pub(super) const IMPORTS_MAX: usize = 64;
 /// Bytes of one text, and of all text inside one array or map.
 pub(super) const STRING_SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Values in one array, those in arrays inside of it included: so nesting is bounded too.
+/// Values in one array, those in arrays inside of it included. What an index writes (`map[key] = value`) escapes it;
+/// operations bound that.
 pub(super) const ARRAY_LENGTH_MAX: usize = 50_000;
 pub(super) const MAP_LENGTH_MAX: usize = 10_000;
 pub(super) const CALL_DEPTH_MAX: usize = 32;
@@ -28,7 +29,7 @@ pub(super) const LOG_LINE_CHARS_MAX: usize = 2000;
 pub(super) const CALL_BODY_SIZE_BYTES_MAX: usize = 1024 * 1024;
 pub(super) const CALL_PATH_SIZE_BYTES_MAX: usize = 8 * 1024;
 pub(super) const FIND_LIMIT_MAX: usize = 1000;
-pub(super) const FAILURE_MESSAGE_CHARS_MAX: usize = 2000;
+pub(super) const MESSAGE_CHARS_MAX: usize = 2000;
 
 /// Reading the clock costs more than an operation.
 const OPERATIONS_BETWEEN_CLOCK_READS: u64 = 64;

@@ -21,12 +21,14 @@ mod imports;
 mod json;
 mod library;
 mod limits;
+mod modules;
 mod parse;
 mod replay;
 mod slips;
 mod state;
 mod text;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;

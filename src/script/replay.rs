@@ -3,8 +3,9 @@
 use super::error::HostError;
 use super::failure::{failure_at, failure_of, place_of, with_place};
 use super::frozen::FrozenEvent;
-use super::library::{ModulesOfThread, Program};
+use super::library::Program;
 use super::limits::{self, Exceeded};
+use super::modules::ModulesOfThread;
 use super::state::{self, Ending, RunState};
 use super::view::RecordView;
 use super::{Attempt, Outcome, Pass, World};
@@ -134,12 +135,12 @@ impl Program {
                 "the script did more than {} operations and was stopped",
                 limits.operations_max
             ))
-            .help("does a loop never end? A higher `operations` in [limits] of handlers.toml allows more"),
+            .help("does a loop never end? A higher `operations_max` in [limits] of handlers.toml allows more"),
             Exceeded::EngineTime => HostError::new(format!(
                 "the script worked longer than {} and was stopped",
                 humantime::format_duration(limits.engine_time_max)
             ))
-            .help("does a loop never end? Waiting for services does not count; a longer `time` in [limits] of handlers.toml allows more"),
+            .help("does a loop never end? Waiting for services does not count; a longer `engine_time_max` in [limits] of handlers.toml allows more"),
         }
     }
 }

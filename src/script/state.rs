@@ -5,6 +5,7 @@
 
 use super::error::{HostError, Place, ScriptResult, stopped};
 use super::frozen::FrozenEvent;
+use super::text::shortened;
 use super::view::RecordView;
 use super::{Attempt, Failure, LogLevel, LogLine, Outcome, World, limits};
 use crate::call::Answer;
@@ -156,24 +157,20 @@ impl RunState {
 
     /// Keeps a line of the log, within bounds.
     pub(super) fn log(&mut self, level: LogLevel, line: usize, text: &str) {
-        let mut text = text.to_owned();
-        let mut level = level;
-        match self.log.len() {
-            n if n < limits::LOG_LINES_MAX => {
-                if let Some((end, _)) = text.char_indices().nth(limits::LOG_LINE_CHARS_MAX) {
-                    text.truncate(end);
-                    text.push('…');
-                }
-            }
-            limits::LOG_LINES_MAX => {
-                level = LogLevel::Warn;
-                text = format!(
+        let (level, text) = match self.log.len() {
+            n if n < limits::LOG_LINES_MAX => (
+                level,
+                shortened(text.to_owned(), limits::LOG_LINE_CHARS_MAX),
+            ),
+            limits::LOG_LINES_MAX => (
+                LogLevel::Warn,
+                format!(
                     "more than {} lines: the rest is not kept",
                     limits::LOG_LINES_MAX
-                );
-            }
+                ),
+            ),
             _ => return,
-        }
+        };
         self.log.push(LogLine { level, line, text });
     }
 }

@@ -29,6 +29,15 @@ pub(super) fn debug_text(value: &Dynamic) -> String {
     out
 }
 
+/// At most so many characters of a text.
+pub(super) fn shortened(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 fn write(value: &Dynamic, out: &mut String, depth: usize) {
     if NESTING_DEPTH_MAX < depth || TEXT_BYTES_MAX < out.len() || !limits::charge(1) {
         if !out.ends_with('…') {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct RecordView {
     entries: BTreeMap<RecordKey, Entry>,
+    /// How many of them are changed.
+    changed: usize,
 }
 
 struct Entry {
@@ -51,16 +53,17 @@ impl RecordView {
         newest_event_at: Option<crate::clock::UnixMillis>,
         changes_max: usize,
     ) -> Result<(), usize> {
-        let changed = self.entries.values().filter(|it| it.is_changed()).count();
         let entry = self
             .entries
             .get_mut(key)
             .expect("read before it is changed");
-        if !entry.is_changed() && changes_max <= changed {
+        let was_changed = entry.is_changed();
+        if !was_changed && changes_max <= self.changed {
             return Err(changes_max);
         }
         entry.body = body;
         entry.newest_event_at = newest_event_at;
+        self.changed = self.changed - usize::from(was_changed) + usize::from(entry.is_changed());
         Ok(())
     }
 

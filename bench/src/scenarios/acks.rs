@@ -3,9 +3,10 @@
 use crate::bare::Bare;
 use crate::bench::Bench;
 use crate::host::Host;
-use crate::load::{self, Reins, Report, thread_cpu};
+use crate::load::{self, Reins, thread_cpu};
 use crate::pace::Pace;
 use crate::process;
+use crate::report::Report;
 use crate::setup::{self, KIND};
 use crate::table::{median, number};
 use anyhow::Result;

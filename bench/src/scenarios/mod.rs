@@ -2,7 +2,6 @@
 
 mod acks;
 mod paced;
-mod probe;
 mod reload;
 mod runs;
 mod size;

@@ -3,8 +3,9 @@
 use crate::bare::Bare;
 use crate::bench::{Bench, IDLE_MAX};
 use crate::ledger::LedgerView;
-use crate::load::{self, Load, Reins, Report};
+use crate::load::{self, Load, Reins};
 use crate::pace::Pace;
+use crate::report::Report;
 use crate::setup::{self, KIND};
 use crate::table::number;
 use anyhow::{Result, anyhow};

@@ -2,9 +2,10 @@
 
 use crate::bench::{Bench, IDLE_MAX};
 use crate::host::Host;
-use crate::load::{self, Load, Reins, Report};
+use crate::load::{self, Load, Reins};
 use crate::pace::Pace;
-use crate::scenarios::probe::Probe;
+use crate::probe::Probe;
+use crate::report::Report;
 use crate::setup::{self, KIND};
 use crate::slow::SlowService;
 use crate::table::number;
@@ -24,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let wanted = bench.count(WAITING);
     let service = SlowService::start(ANSWER_AFTER)?;
-    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), 5_000))?;
+    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), wanted))?;
     let quiet_end = Instant::now() + bench.time(QUIET);
     let quiet = beside(bench, &host, || Ok(Instant::now() < quiet_end))?;
 

@@ -24,7 +24,8 @@ use tokio::sync::Notify;
 
 /// The first version without the WAL-reset race (fixed in 3.51.3).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
-const CACHE_SIZE_KIB: i64 = 64 * 1024;
+/// Larger is slower: after a page split SQLite goes through all of the cache at the commit.
+const CACHE_SIZE_KIB: i64 = 8 * 1024;
 const WAL_SIZE_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
 /// What an open ledger consists of.

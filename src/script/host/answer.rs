@@ -1,8 +1,8 @@
 //! The answer of a service: `.status`, `.headers`, `.body`, `.text`.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::json;
 use crate::call::Answer;
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::json;
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use std::sync::Arc;
 

@@ -1,9 +1,10 @@
 //! `skip(reason)`, `fail(reason)`, `retry_in("10m", reason)`, `random_id()`: how a run ends, and what it is called.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::state::with_run;
-use super::super::text::value_text;
-use super::super::{Failure, Outcome};
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::limits::MESSAGE_CHARS_MAX;
+use crate::script::state::with_run;
+use crate::script::text::{shortened, value_text};
+use crate::script::{Failure, Outcome};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -11,16 +12,16 @@ use std::time::Duration;
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_fn("skip", |context: NativeCallContext, reason: Dynamic| {
-            skip(&context, &value_text(&reason))
+            skip(&context, &reason_text(&reason))
         })
         .register_fn("skip", |context: NativeCallContext| skip(&context, ""))
         .register_fn("fail", |context: NativeCallContext, reason: Dynamic| {
-            fail(&context, &value_text(&reason))
+            fail(&context, &reason_text(&reason))
         })
         .register_fn(
             "retry_in",
             |context: NativeCallContext, wait: ImmutableString, reason: Dynamic| {
-                retry_in(&context, &wait, &value_text(&reason))
+                retry_in(&context, &wait, &reason_text(&reason))
             },
         )
         .register_fn(
@@ -28,6 +29,10 @@ pub(super) fn register(engine: &mut Engine) {
             |context: NativeCallContext, wait: ImmutableString| retry_in(&context, &wait, ""),
         )
         .register_fn("random_id", random_id);
+}
+
+fn reason_text(reason: &Dynamic) -> String {
+    shortened(value_text(reason), MESSAGE_CHARS_MAX)
 }
 
 fn skip(context: &NativeCallContext, reason: &str) -> ScriptResult<()> {

@@ -1,15 +1,18 @@
 //! What a script says about a call, made into the request that goes out.
 
-use super::super::error::HostError;
-use super::super::frozen::thaw;
-use super::super::json;
-use super::super::limits::{CALL_BODY_SIZE_BYTES_MAX, CALL_PATH_SIZE_BYTES_MAX, NESTING_DEPTH_MAX};
-use super::super::text::{type_name, value_text};
+use super::form::form_text;
 use crate::call::{Method, Request};
 use crate::diagnostic::did_you_mean;
+use crate::script::error::HostError;
+use crate::script::frozen::thaw;
+use crate::script::json;
+use crate::script::limits::{CALL_BODY_SIZE_BYTES_MAX, CALL_PATH_SIZE_BYTES_MAX};
+use crate::script::text::{type_name, value_text};
 use rhai::{Array, Dynamic, Map};
 use std::collections::BTreeMap;
 
+const HEADERS_MAX: usize = 32;
+const HEADER_SIZE_BYTES_MAX: usize = 8 * 1024;
 const OPTIONS: [&str; 4] = ["accept", "form", "headers", "query"];
 
 pub(super) fn request(
@@ -140,6 +143,11 @@ fn headers_of(headers: &Dynamic) -> Result<BTreeMap<String, String>, HostError> 
                 "the header `{name}` has a character that headers cannot have"
             )));
         }
+        if HEADERS_MAX <= result.len() || HEADER_SIZE_BYTES_MAX < name.len() + value.len() {
+            return Err(HostError::new(format!(
+                "a call has at most {HEADERS_MAX} headers of {HEADER_SIZE_BYTES_MAX} bytes each"
+            )));
+        }
         result.insert(name, value);
     }
     Ok(result)
@@ -211,46 +219,4 @@ fn body_of(
         .entry("content-type".to_owned())
         .or_insert_with(|| kind.to_owned());
     Ok(Some(text))
-}
-
-/// `a=1&b[c]=2&d[0]=3`, as Stripe and most others read nested forms.
-fn form_text(value: &Dynamic, what: &str) -> Result<String, HostError> {
-    let Some(map) = thaw(value).try_cast::<Map>() else {
-        return Err(HostError::new(format!(
-            "{what} has to be a map, and this is {}",
-            type_name(value)
-        ))
-        .help("write `#{ name: value }`"));
-    };
-    let mut out = url::form_urlencoded::Serializer::new(String::new());
-    for (name, it) in &map {
-        add_pair(name.to_string(), it, &mut out, 0)?;
-    }
-    Ok(out.finish())
-}
-
-fn add_pair(
-    name: String,
-    value: &Dynamic,
-    out: &mut url::form_urlencoded::Serializer<'_, String>,
-    depth: usize,
-) -> Result<(), HostError> {
-    if NESTING_DEPTH_MAX < depth {
-        return Err(HostError::new(format!(
-            "this form is nested more than {NESTING_DEPTH_MAX} deep"
-        )));
-    }
-    let value = &thaw(value);
-    if let Ok(map) = value.as_map_ref() {
-        for (field, it) in map.iter() {
-            add_pair(format!("{name}[{field}]"), it, out, depth + 1)?;
-        }
-    } else if let Ok(list) = value.as_array_ref() {
-        for (index, it) in list.iter().enumerate() {
-            add_pair(format!("{name}[{index}]"), it, out, depth + 1)?;
-        }
-    } else {
-        out.append_pair(&name, &value_text(value));
-    }
-    Ok(())
 }

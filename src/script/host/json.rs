@@ -1,7 +1,7 @@
 //! `parse_json(text)` and `to_json(value)`: ours, because Rhai's rounds large numbers and can go on for ever.
 
-use super::super::error::{HostError, ScriptResult, charge};
-use super::super::json;
+use crate::script::error::{HostError, ScriptResult, charge};
+use crate::script::json;
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
 pub(super) fn register(engine: &mut Engine) {

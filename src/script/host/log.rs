@@ -1,14 +1,14 @@
 //! `log.info(…)`, `log.warn(…)`, `print(…)`: lines that are kept with the attempt.
 
-use super::super::error::ScriptResult;
-use super::super::state::with_run;
-use super::super::text::{debug_text, value_text};
-use super::super::{LogLevel, json};
+use crate::script::error::ScriptResult;
+use crate::script::state::with_run;
+use crate::script::text::{debug_text, value_text};
+use crate::script::{LogLevel, json};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
 /// What a script calls `log`.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Log;
+pub(in crate::script) struct Log;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Log>("log");

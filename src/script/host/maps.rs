@@ -1,9 +1,9 @@
 //! Maps: `#{ status: "paid" }`.
 
-use super::super::equal::equal;
-use super::super::error::{HostError, ScriptResult, charge};
-use super::super::frozen::{FrozenObject, thaw};
-use super::super::limits::MAP_LENGTH_MAX;
+use crate::script::equal::equal;
+use crate::script::error::{HostError, ScriptResult, charge};
+use crate::script::frozen::{FrozenObject, thaw};
+use crate::script::limits::MAP_LENGTH_MAX;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 pub(super) fn register(engine: &mut Engine) {

@@ -1,10 +1,11 @@
 //! What a script can do, one family a file; the list is the surface.
 
 pub(super) mod answer;
-mod arrays;
 mod control;
 mod encode;
+mod form;
 mod json;
+mod lists;
 mod log;
 mod maps;
 pub(super) mod money;
@@ -29,7 +30,7 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     time::register(engine);
     strings::register(engine);
     json::register(engine);
-    arrays::register(engine);
+    lists::register(engine);
     maps::register(engine);
     super::frozen::register(engine);
     super::error::register(engine);

@@ -1,12 +1,12 @@
 //! `money(amount, currency)`: amounts in the smallest unit, as Stripe counts them. Never a float.
 
-use super::super::error::{HostError, ScriptResult};
+use crate::script::error::{HostError, ScriptResult};
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use std::fmt;
 
 /// So much of a currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Money {
+pub(in crate::script) struct Money {
     amount: i64,
     /// Three lower-case letters.
     currency: ImmutableString,
@@ -48,7 +48,7 @@ impl Money {
         }
     }
 
-    pub(in super::super) fn to_map(&self) -> Map {
+    pub(in crate::script) fn to_map(&self) -> Map {
         Map::from([
             ("amount".into(), self.amount.into()),
             ("currency".into(), Dynamic::from(self.currency.clone())),

@@ -1,11 +1,11 @@
 //! `service("accounting")`: calls to a service that the handler was given.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::state::{RunState, Stop, with_run};
-use super::super::{FailedCall, Outcome};
 use super::answer::Answered;
 use super::{encode, not_granted};
 use crate::call::{Answer, Method, Request};
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::state::{RunState, Stop, with_run};
+use crate::script::{FailedCall, Outcome};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ fn call(
         if calls_max < run.calls {
             return Err(Stop::limit(
                 HostError::new(format!("one event may make at most {calls_max} calls"))
-                    .help("a higher `calls` in [limits] of handlers.toml allows more"),
+                    .help("a higher `calls_max` in [limits] of handlers.toml allows more"),
             ));
         }
         answer(run, request)

@@ -1,8 +1,8 @@
 //! Text: what Rhai has, with the functions that can grow or loop at length replaced.
 
-use super::super::error::{HostError, ScriptResult, charge};
-use super::super::limits::{ARRAY_LENGTH_MAX, STRING_SIZE_BYTES_MAX};
-use super::super::text::{debug_text, value_text};
+use crate::script::error::{HostError, ScriptResult, charge};
+use crate::script::limits::{ARRAY_LENGTH_MAX, STRING_SIZE_BYTES_MAX};
+use crate::script::text::{debug_text, value_text};
 use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
 
 type Text = ImmutableString;

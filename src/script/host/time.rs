@@ -1,7 +1,7 @@
 //! Times are Unix seconds, as Stripe counts them; days are those of UTC.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::state::with_run;
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::state::with_run;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;

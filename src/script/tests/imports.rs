@@ -142,7 +142,7 @@ fn what_a_file_does_not_have_is_told() {
         "money::vatt(1);",
         "no function `vatt` in scripts/lib/money.rhai",
     );
-    finds("money::vat(1, 2);", "takes 1 values, and here it gets 2");
+    finds("money::vat(1, 2);", "takes 1 value, and here it gets 2");
     finds("money::hidden();", "private");
     finds("let x = money::INNER;", "no `INNER`");
 }
@@ -163,5 +163,42 @@ fn a_file_that_is_imported_does_nothing_by_itself() {
     assert_eq!(
         (findings[0].file.as_str(), findings[0].line),
         ("scripts/a.rhai", 2)
+    );
+}
+
+#[test]
+fn a_function_in_place_can_be_given_to_an_imported_one() {
+    for (script, lib) in [
+        (
+            "a::each([1], |x| x + 1)[0]",
+            "fn each(list, f) { list.map(f) }",
+        ),
+        ("a::once(|x| x + one)", "fn once(f) { f.call(1) }"),
+        ("a::once(|x| inc(x))", "fn once(f) { f.call(1) }"),
+        ("a::once(inc)", "fn once(f) { f.call(1) }"),
+        ("[1].map(|x| a::inc(x))[0]", "fn inc(x) { x + 1 }"),
+    ] {
+        let script =
+            format!("import \"a\" as a; fn inc(x) {{ x + 1 }} let one = 1; print({script} == 2);");
+        assert_eq!(
+            given(&script).file("scripts/a.rhai", lib).log(),
+            ["true"],
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn a_function_in_place_ends_with_the_import_that_made_it() {
+    let it = given("import \"a\" as a;\na::make().call(1);")
+        .file("scripts/a.rhai", "fn make() { |x| x + 1 }")
+        .failure();
+    assert!(it.message.contains("made in an imported file"), "{it:?}");
+    assert_eq!(it.line, 2);
+    let it =
+        given("import \"a\" as a;\n[1].map(a::inc);").file("scripts/a.rhai", "fn inc(x) { x + 1 }");
+    assert_eq!(
+        it.findings()[0].help.as_deref(),
+        Some("to pass on a function write `|x| a::inc(x)`")
     );
 }

@@ -141,7 +141,7 @@ fn unknown_functions_are_told_with_what_was_meant() {
     complains(
         "fn double(x) { x * 2 }\ndouble(1, 2);",
         2,
-        "takes 1 values",
+        "takes 1 value",
         "",
     );
     complains("let f = |x| x;\nf(1);", 2, "`f` is a variable", "f.call(");
@@ -153,6 +153,71 @@ fn unknown_functions_are_told_with_what_was_meant() {
     );
     complains("let x = parseInt(\"1\");", 1, "parseInt", "parse_int");
     complains("sleep(1);", 1, "no function `sleep`", "retry_in");
+}
+
+#[test]
+fn a_function_called_as_a_method_is_told() {
+    complains(
+        "fn double(x) { x * 2 }\nlet y = 5;\ny.double();",
+        3,
+        "called without a dot",
+        "`double(x)`",
+    );
+}
+
+#[test]
+fn a_function_that_hides_a_built_in_method_is_warned_of() {
+    complains(
+        "fn get(id) { id }\nrecords(\"invoices\").get(\"a\");",
+        1,
+        "takes the place of the built-in `.get(…)`",
+        "another name",
+    );
+}
+
+#[test]
+fn a_function_that_uses_the_list_it_goes_through_is_told() {
+    complains(
+        "let a = [1];\na.map(|x| a.len());",
+        2,
+        "in `a.map(…)` cannot use `a` itself",
+        "copy(a)",
+    );
+    complains(
+        "let a = [1];\nlet b = a.filter(|x| a.len() > x).len();",
+        2,
+        "cannot use `a` itself",
+        "copy(a)",
+    );
+    assert!(
+        given("let a = [1]; let all = copy(a); a.map(|x| all.len()); a.map(|x| x);")
+            .findings()
+            .is_empty()
+    );
+}
+
+#[test]
+fn parsing_what_is_large_takes_little_time() {
+    let cases: String = (0..5000).map(|it| format!("{it}=>{it},")).collect();
+    for script in [
+        format!("switch 1 {{ {cases} _ => 0 }}"),
+        format!("let x = {}1{};", "[".repeat(5000), "]".repeat(5000)),
+        format!("let x = {}1;", "1 + ".repeat(10_000)),
+        format!("f({}1);", "1, ".repeat(15_000)),
+        "fn f() { } ".repeat(5000),
+        "if true { ".repeat(5000),
+        format!("let x = {}1;", "-".repeat(20_000)),
+        format!("let x = {}true;", "!".repeat(60_000)),
+        format!("let x = a{};", ".b".repeat(30_000)),
+    ] {
+        let started = std::time::Instant::now();
+        let _ = on_script_thread(|| given(&script).findings().len());
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{}",
+            &script[..30]
+        );
+    }
 }
 
 #[test]

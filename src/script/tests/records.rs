@@ -132,6 +132,21 @@ fn find_merges_changes_and_keeps_its_limit() {
 }
 
 #[test]
+fn find_leaves_nothing_out_in_silence() {
+    let limits = Limits {
+        changes_max: 1000,
+        ..super::limits()
+    };
+    let script = "let r = records(\"invoices\");\nfor i in 0..101 { r.set(`${i}`, #{ k: 1 }); }\n";
+    let it = given(&format!("{script}r.find(#{{ k: 1 }});"))
+        .limits(limits.clone())
+        .failure();
+    assert!(it.message.contains("more than 100"), "{it:?}");
+    let it = given(&format!("{script}print(r.find(#{{ k: 1 }}, 500).len());")).limits(limits);
+    assert_eq!(it.log(), ["101"]);
+}
+
+#[test]
 fn mistakes_with_records_say_what_to_write() {
     fails(
         "let n = \"invoic\" + \"e\";\nrecords(n).get(\"a\");",

@@ -39,7 +39,7 @@ fn errors_of_a_run_are_told_in_words() {
     fails(
         "let x = 1; if x { }",
         1,
-        "here belongs a true or false, and this is whole number",
+        "here belongs true or false, and this is whole number",
         "",
     );
     fails(
@@ -65,7 +65,7 @@ fn errors_of_a_run_are_told_in_words() {
     fails(
         "let x = event.account.id;",
         1,
-        "nothing (`()`) has no `id`",
+        "`id` is not there: this is nothing",
         "x != ()",
     );
     fails("let s = \"a\";\ns.status;", 2, "text", "");
@@ -82,6 +82,23 @@ fn errors_of_a_run_are_told_in_words() {
         "sort(|a, b|",
     );
     fails("retry_in(\"soon\", \"x\");", 1, "no length of time", "10m");
+}
+
+#[test]
+fn calls_and_indexes_that_do_not_fit_are_told() {
+    fails(
+        "let f = |x| x;\nf.call(1, 2);",
+        2,
+        "more or fewer values",
+        "",
+    );
+    fails("[1].map(|a, b, c, d| a);", 1, "more or fewer values", "");
+    fails(
+        "event[5];",
+        1,
+        "fields of the event have names",
+        "lines.data[0]",
+    );
 }
 
 #[test]

@@ -159,3 +159,54 @@ fn an_error_of_the_world_cannot_be_caught() {
         ("the ledger cannot be read", 1)
     );
 }
+
+#[test]
+fn a_handler_goes_through_call_by_call() {
+    let script = r#"
+// invoice.paid: mark the invoice as paid, then tell accounting.
+let invoice = event.data.object;
+let paid = records("invoices").update(invoice.id, #{
+    status: "paid",
+    amount: invoice.amount_paid,
+    paid_at: event.created,
+});
+if !("booking" in paid) {
+    let answer = service("accounting").post(`/invoices/${invoice.id}/paid`, #{ amount: invoice.amount_paid });
+    records("invoices").update(invoice.id, #{ booking: answer.body.booking_id });
+}
+"#;
+    let Outcome::Needs(request) = given(script).pass().outcome else {
+        panic!("no call")
+    };
+    assert_eq!(
+        (request.path.as_str(), request.body.as_deref()),
+        ("/invoices/in_1/paid", Some(r#"{"amount":1234}"#))
+    );
+    let done = given(script).answer(200, r#"{"booking_id":"b_7"}"#);
+    let expected =
+        r#"invoices/in_1 {"amount":1234,"booking":"b_7","paid_at":1700000000,"status":"paid"}"#;
+    assert_eq!(done.changed(), [expected]);
+    let again = given(script).record("invoices", "in_1", r#"{"booking":"b_7"}"#);
+    assert_eq!(again.changed(), [expected]);
+}
+
+#[test]
+fn a_program_is_shared_by_threads() {
+    fn is_shared<T: Clone + Send + Sync>(_: &T) {}
+    let given = given("let n = 0; for i in 0..1000 { n += i; } print(`${event.id} ${n}`);");
+    let program = given.program();
+    is_shared(&program);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (program, given) = (program.clone(), &given);
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let id = format!("evt_{thread}_{round}");
+                    let event = format!(r#"{{"id":"{id}"}}"#);
+                    let pass = on_script_thread(|| run(&program, &event, given.world()));
+                    assert_eq!(pass.log[0].text, format!("{id} 499500"));
+                }
+            });
+        }
+    });
+}

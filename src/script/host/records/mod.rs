@@ -1,13 +1,14 @@
 //! `records("invoices")`: the records of a collection that the handler was given.
 
-use super::super::error::{HostError, ScriptResult};
-use super::super::frozen::thaw;
-use super::super::state::{RunState, Stop, with_run};
-use super::super::text::type_name;
-use super::super::{equal, json, limits};
-use super::not_granted;
+mod documents;
+
 use crate::clock::UnixMillis;
-use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
+use crate::script::error::{HostError, ScriptResult};
+use crate::script::host::not_granted;
+use crate::script::state::with_run;
+use crate::script::text::type_name;
+use crate::script::{json, limits};
+use documents::{change, fields_match, key, map_of, parse, read, shown, write};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 /// One collection, by name; holds nothing.
@@ -24,16 +25,14 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("update_if_newer", update_if_newer)
         .register_fn("add", add)
         .register_fn("remove", remove)
-        .register_fn("find", find)
         .register_fn(
             "find",
-            |context: NativeCallContext, it: &mut Collection, fields: Dynamic| {
-                find(context, it, fields, FIND_LIMIT_DEFAULT)
+            |context: NativeCallContext, it: &mut Collection, fields: Dynamic, limit: i64| {
+                find(&context, it, &fields, limit)
             },
-        );
+        )
+        .register_fn("find", find_all);
 }
-
-const FIND_LIMIT_DEFAULT: i64 = 100;
 
 fn open(context: NativeCallContext, name: ImmutableString) -> ScriptResult<Collection> {
     with_run(&context, |run| {
@@ -173,16 +172,35 @@ fn remove(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> Scrip
     })
 }
 
-fn find(
+/// Without a limit all are meant: to leave some out in silence would be a mistake that nobody sees.
+fn find_all(
     context: NativeCallContext,
     it: &mut Collection,
     fields: Dynamic,
+) -> ScriptResult<Array> {
+    let found = find(&context, it, &fields, FIND_ALL_MAX + 1)?;
+    if found.len() as i64 <= FIND_ALL_MAX {
+        return Ok(found);
+    }
+    Err(
+        HostError::new(format!("more than {FIND_ALL_MAX} records are found"))
+            .help("say how many you want: `find(#{ … }, 500)` gives the first 500, by their id")
+            .at(&context),
+    )
+}
+
+const FIND_ALL_MAX: i64 = 100;
+
+fn find(
+    context: &NativeCallContext,
+    it: &Collection,
+    fields: &Dynamic,
     limit: i64,
 ) -> ScriptResult<Array> {
     let limit_max = limits::FIND_LIMIT_MAX as i64;
     let mut wanted = Map::new();
-    let found = with_run(&context, |run| {
-        wanted = map_of(&fields, "find")?;
+    let found = with_run(context, |run| {
+        wanted = map_of(fields, "find")?;
         if !(1..=limit_max).contains(&limit) {
             return Err(HostError::new(format!(
                 "`find` gives 1 to {limit_max} records, not {limit}"
@@ -202,116 +220,12 @@ fn find(
                 .map_err(|problem| HostError::new(format!("`find` by `{name}`: {problem}")))?;
             texts.push((name.to_string(), text));
         }
-        let is_match = |body: &str| fields_match(&context, body, &wanted);
+        let is_match = |body: &str| fields_match(context, body, &wanted);
         run.view
             .find(&mut *run.world, &it.0, &texts, limit as usize, is_match)
     })?;
     found
         .into_iter()
-        .map(|(id, body)| Ok(shown(parse(&body).map_err(|it| it.at(&context))?, &id)))
+        .map(|(id, body)| Ok(shown(parse(&body).map_err(|it| it.at(context))?, &id)))
         .collect()
-}
-
-fn fields_match(context: &NativeCallContext, body: &str, wanted: &Map) -> bool {
-    let Ok(map) = parse(body) else { return false };
-    wanted.iter().all(|(name, value)| {
-        map.get(name)
-            .is_some_and(|it| equal::equal(context, it, value).unwrap_or(false))
-    })
-}
-
-fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, HostError> {
-    let Ok(text) = id.as_immutable_string_ref() else {
-        return Err(HostError::new(format!("the id of a record has to be text, and this is {}", type_name(id)))
-            .help("use an id of the event such as `event.data.object.id`, or make text of it: `id.to_string()`"));
-    };
-    if text.is_empty() || RECORD_NAME_BYTES_MAX < text.len() {
-        return Err(HostError::new(format!(
-            "the id of a record has 1 to {RECORD_NAME_BYTES_MAX} bytes, and this has {}",
-            text.len()
-        )));
-    }
-    Ok(RecordKey {
-        collection: collection.0.to_string(),
-        id: text.to_string(),
-    })
-}
-
-fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
-    thaw(fields).try_cast::<Map>().ok_or_else(|| {
-        HostError::new(format!(
-            "`{function}` needs a map of fields, and this is {}",
-            type_name(fields)
-        ))
-        .help(format!("write `{function}(…, #{{ status: \"paid\" }})`"))
-    })
-}
-
-fn parse(body: &str) -> Result<Map, HostError> {
-    json::parse(body)
-        .ok()
-        .and_then(|it| it.try_cast::<Map>())
-        .ok_or_else(|| HostError::new("this record is not a JSON object"))
-}
-
-fn read(run: &mut RunState, key: &RecordKey) -> Result<Option<Map>, Stop> {
-    let seen = run.view.record(&mut *run.world, key)?;
-    Ok(seen.body.map(|body| parse(&body)).transpose()?)
-}
-
-/// A record that is read has its `id`, unless it has a field of that name.
-fn shown(mut map: Map, id: &str) -> Dynamic {
-    map.entry("id".into()).or_insert_with(|| id.into());
-    Dynamic::from_map(map)
-}
-
-fn write(
-    run: &mut RunState,
-    key: &RecordKey,
-    mut map: Map,
-    newest: Option<UnixMillis>,
-) -> Result<Dynamic, Stop> {
-    // The id that a read put there is not one of its fields.
-    if map.get("id").is_some_and(|it| {
-        it.as_immutable_string_ref()
-            .is_ok_and(|it| it.as_str() == key.id)
-    }) {
-        map.remove("id");
-    }
-    let body = json::map_text(&map).map_err(|problem| {
-        HostError::new(format!(
-            "this cannot be kept in `{}`: {problem}",
-            key.collection
-        ))
-    })?;
-    if RECORD_SIZE_BYTES_MAX < body.len() {
-        return Err(HostError::new(format!(
-            "this record of `{}` has {} bytes, and {RECORD_SIZE_BYTES_MAX} is the most",
-            key.collection,
-            body.len()
-        ))
-        .help("keep only the fields that you need")
-        .into());
-    }
-    let shown = shown(parse(&body)?, &key.id);
-    change(run, key, Some(body), newest)?;
-    Ok(shown)
-}
-
-fn change(
-    run: &mut RunState,
-    key: &RecordKey,
-    body: Option<String>,
-    newest: Option<UnixMillis>,
-) -> Result<(), Stop> {
-    run.view
-        .change(key, body, newest, run.limits.changes_max)
-        .map_err(|changes_max| {
-            Stop::limit(
-                HostError::new(format!(
-                    "one event may change at most {changes_max} records"
-                ))
-                .help("a higher `changes` in [limits] of handlers.toml allows more"),
-            )
-        })
 }

@@ -1,0 +1,187 @@
+//! What can be told of a file before it runs: services and records that were not given, functions that are not there,
+//! names that would hide `event`.
+
+mod calls;
+mod imported;
+mod names;
+
+use super::engine::{Engine, is_reserved_name};
+use super::library::Unit;
+use super::{Grants, parse};
+use crate::diagnostic::Diagnostic;
+use names::Names;
+use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, Position, Stmt};
+
+pub(super) fn check(
+    engine: &Engine,
+    unit: &Unit,
+    units: &[Unit],
+    is_script: bool,
+    grants: &Grants,
+) -> Vec<Diagnostic> {
+    let names = Names::of(unit, units);
+    let mut check = Check {
+        engine,
+        unit,
+        units,
+        grants,
+        names,
+        findings: Vec::new(),
+    };
+    if !is_script {
+        check.library();
+    }
+    check.functions();
+    unit.ast.walk(&mut |path: &[ASTNode]| {
+        match path.last() {
+            Some(ASTNode::Stmt(it)) => check.statement(it),
+            Some(ASTNode::Expr(it)) => check.expression(it),
+            Some(_) | None => {}
+        }
+        true
+    });
+    check.findings
+}
+
+struct Check<'a> {
+    engine: &'a Engine,
+    unit: &'a Unit,
+    units: &'a [Unit],
+    grants: &'a Grants,
+    names: Names,
+    findings: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn finding(&self, position: Position, message: impl Into<String>) -> Diagnostic {
+        parse::at(&self.unit.path, &self.unit.text, position, message)
+    }
+
+    fn find(&mut self, position: Position, message: impl Into<String>, help: Option<String>) {
+        let finding = self.finding(position, message);
+        self.findings.push(match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
+    }
+
+    /// A file that is imported runs once, when it is compiled: no event is there then.
+    fn library(&mut self) {
+        let active = self.unit.ast.statements().iter().find(|it| match it {
+            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => false,
+            Stmt::Var(it, flags, _) => {
+                !flags.contains(ASTFlags::CONSTANT) || it.1.get_literal_value(None).is_none()
+            }
+            _ => true,
+        });
+        if let Some(it) = active {
+            let message = "a file that others import holds only functions, `const` with plain values, and imports";
+            let help = "put it into a `fn`, and call that from the script".to_owned();
+            self.find(it.position(), message, Some(help));
+        }
+    }
+
+    fn functions(&mut self) {
+        for it in self.unit.ast.iter_fn_def() {
+            let position = it.body.start_position();
+            let captured = self.names.captured(&it.name);
+            for parameter in it.params.iter().skip(captured) {
+                self.reserved(position, parameter);
+            }
+            let (name, count) = (it.name.as_str(), it.params.len());
+            if self.names.has_method_call(name, count) && self.is_native(name, count + 1) {
+                let finding = self
+                    .finding(
+                        position,
+                        format!("this `{name}` takes the place of the built-in `.{name}(…)`"),
+                    )
+                    .help(
+                        "give the function another name, or else `x.{name}(…)` calls it"
+                            .replace("{name}", name),
+                    )
+                    .warning();
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    fn is_native(&self, name: &str, count: usize) -> bool {
+        self.engine
+            .functions
+            .get(name)
+            .is_some_and(|it| it.contains(&count))
+    }
+
+    fn reserved(&mut self, position: Position, name: &str) {
+        if is_reserved_name(name) {
+            let (message, help) = parse::reserved_name(name);
+            self.find(position, message, help);
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::For(it, _) => {
+                self.reserved(it.0.pos, &it.0.name);
+                if let Some(counter) = &it.1 {
+                    self.reserved(counter.pos, &counter.name);
+                }
+            }
+            Stmt::Var(it, ..) => self.reserved(it.0.pos, &it.0.name),
+            Stmt::TryCatch(it, _) => {
+                if let Expr::Variable(variable, _, position) = &it.expr {
+                    self.reserved(*position, &variable.1);
+                }
+            }
+            Stmt::Import(it, position) => self.reserved(*position, &it.1.name),
+            Stmt::FnCall(it, position) => self.call(it, *position),
+            // The rest names nothing and calls nothing by itself.
+            _ => {}
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr) {
+        match expression {
+            Expr::FnCall(it, position) => self.call(it, *position),
+            Expr::MethodCall(it, position) => self.method(it, *position),
+            Expr::Dot(it, ..) => self.receiver(it),
+            Expr::Variable(it, _, position) if !it.2.is_empty() => {
+                self.constant(&it.1, &it.2, *position);
+            }
+            Expr::StringConstant(text, position) if text.contains("${") => {
+                let finding = self
+                    .finding(*position, "`${…}` in double quotes stays as it is")
+                    .help("put the text between backticks: `text with ${values}`")
+                    .warning();
+                self.findings.push(finding);
+            }
+            _ => {}
+        }
+    }
+
+    /// `list.map(|it| list.len())`: the list is in use while its function runs, and Rhai refuses that without a place.
+    fn receiver(&mut self, dot: &BinaryExpr) {
+        let Expr::Variable(variable, _, position) = &dot.lhs else {
+            return;
+        };
+        let call: &FnCallExpr = match &dot.rhs {
+            Expr::MethodCall(it, _) => it,
+            Expr::Dot(it, ..) | Expr::Index(it, ..) => match &it.lhs {
+                Expr::MethodCall(it, _) => it,
+                _ => return,
+            },
+            _ => return,
+        };
+        let name = variable.1.as_str();
+        if call.args.iter().any(|it| names::captures(it, name)) {
+            let method = &call.name;
+            let help =
+                format!("make a copy before: `let all = copy({name});`, and use that inside");
+            self.find(
+                *position,
+                format!("the function in `{name}.{method}(…)` cannot use `{name}` itself"),
+                Some(help),
+            );
+        }
+    }
+}

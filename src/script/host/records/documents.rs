@@ -1,0 +1,115 @@
+//! Records as maps of a script: what a read shows, what a write keeps.
+
+use super::Collection;
+use crate::clock::UnixMillis;
+use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
+use crate::script::error::HostError;
+use crate::script::frozen::thaw;
+use crate::script::state::{RunState, Stop};
+use crate::script::text::type_name;
+use crate::script::{equal, json};
+use rhai::{Dynamic, Map, NativeCallContext};
+
+pub(super) fn fields_match(context: &NativeCallContext, body: &str, wanted: &Map) -> bool {
+    let Ok(map) = parse(body) else { return false };
+    wanted.iter().all(|(name, value)| {
+        map.get(name)
+            .is_some_and(|it| equal::equal(context, it, value).unwrap_or(false))
+    })
+}
+
+pub(super) fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, HostError> {
+    let Ok(text) = id.as_immutable_string_ref() else {
+        return Err(HostError::new(format!("the id of a record has to be text, and this is {}", type_name(id)))
+            .help("use an id of the event such as `event.data.object.id`, or make text of it: `id.to_string()`"));
+    };
+    if text.is_empty() || RECORD_NAME_BYTES_MAX < text.len() {
+        return Err(HostError::new(format!(
+            "the id of a record has 1 to {RECORD_NAME_BYTES_MAX} bytes, and this has {}",
+            text.len()
+        )));
+    }
+    Ok(RecordKey {
+        collection: collection.0.to_string(),
+        id: text.to_string(),
+    })
+}
+
+pub(super) fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
+    thaw(fields).try_cast::<Map>().ok_or_else(|| {
+        HostError::new(format!(
+            "`{function}` needs a map of fields, and this is {}",
+            type_name(fields)
+        ))
+        .help(format!("write `{function}(…, #{{ status: \"paid\" }})`"))
+    })
+}
+
+pub(super) fn parse(body: &str) -> Result<Map, HostError> {
+    json::parse(body)
+        .ok()
+        .and_then(|it| it.try_cast::<Map>())
+        .ok_or_else(|| HostError::new("this record is not a JSON object"))
+}
+
+pub(super) fn read(run: &mut RunState, key: &RecordKey) -> Result<Option<Map>, Stop> {
+    let seen = run.view.record(&mut *run.world, key)?;
+    Ok(seen.body.map(|body| parse(&body)).transpose()?)
+}
+
+/// A record that is read has its `id`, unless it has a field of that name.
+pub(super) fn shown(mut map: Map, id: &str) -> Dynamic {
+    map.entry("id".into()).or_insert_with(|| id.into());
+    Dynamic::from_map(map)
+}
+
+pub(super) fn write(
+    run: &mut RunState,
+    key: &RecordKey,
+    mut map: Map,
+    newest: Option<UnixMillis>,
+) -> Result<Dynamic, Stop> {
+    // The id that a read put there is not one of its fields.
+    if map.get("id").is_some_and(|it| {
+        it.as_immutable_string_ref()
+            .is_ok_and(|it| it.as_str() == key.id)
+    }) {
+        map.remove("id");
+    }
+    let body = json::map_text(&map).map_err(|problem| {
+        HostError::new(format!(
+            "this cannot be kept in `{}`: {problem}",
+            key.collection
+        ))
+    })?;
+    if RECORD_SIZE_BYTES_MAX < body.len() {
+        return Err(HostError::new(format!(
+            "this record of `{}` has {} bytes, and {RECORD_SIZE_BYTES_MAX} is the most",
+            key.collection,
+            body.len()
+        ))
+        .help("keep only the fields that you need")
+        .into());
+    }
+    let shown = shown(parse(&body)?, &key.id);
+    change(run, key, Some(body), newest)?;
+    Ok(shown)
+}
+
+pub(super) fn change(
+    run: &mut RunState,
+    key: &RecordKey,
+    body: Option<String>,
+    newest: Option<UnixMillis>,
+) -> Result<(), Stop> {
+    run.view
+        .change(key, body, newest, run.limits.changes_max)
+        .map_err(|changes_max| {
+            Stop::limit(
+                HostError::new(format!(
+                    "one event may change at most {changes_max} records"
+                ))
+                .help("a higher `changes_max` in [limits] of handlers.toml allows more"),
+            )
+        })
+}

@@ -1,0 +1,97 @@
+//! Values to JSON text.
+
+use crate::script::frozen::{FrozenList, FrozenObject};
+use crate::script::host::money::Money;
+use crate::script::limits::{self, NESTING_DEPTH_MAX, STRING_SIZE_BYTES_MAX};
+use crate::script::text::type_name;
+use rhai::{Dynamic, Map};
+
+/// A value as JSON text, the keys of maps in their order; says what cannot be said in JSON.
+pub(in crate::script) fn text(value: &Dynamic) -> Result<String, String> {
+    let mut out = String::new();
+    write(value, &mut out, 0)?;
+    Ok(out)
+}
+
+pub(in crate::script) fn map_text(map: &Map) -> Result<String, String> {
+    let mut out = String::new();
+    write_map(map, &mut out, 0)?;
+    Ok(out)
+}
+
+fn write(value: &Dynamic, out: &mut String, depth: usize) -> Result<(), String> {
+    if NESTING_DEPTH_MAX < depth {
+        return Err(format!("it is nested more than {NESTING_DEPTH_MAX} deep"));
+    }
+    if STRING_SIZE_BYTES_MAX < out.len() || !limits::charge(1) {
+        return Err(format!(
+            "its JSON has more than {} bytes",
+            STRING_SIZE_BYTES_MAX
+        ));
+    }
+    if value.is_unit() {
+        out.push_str("null");
+    } else if let Ok(it) = value.as_bool() {
+        out.push_str(if it { "true" } else { "false" });
+    } else if let Ok(it) = value.as_int() {
+        out.push_str(&it.to_string());
+    } else if let Ok(it) = value.as_float() {
+        match serde_json::Number::from_f64(it) {
+            Some(it) => out.push_str(&it.to_string()),
+            None => return Err(format!("JSON has no {it}")),
+        }
+    } else if let Ok(it) = value.as_char() {
+        write_text(&it.to_string(), out);
+    } else if let Ok(it) = value.as_immutable_string_ref() {
+        write_text(&it, out);
+    } else if let Ok(it) = value.as_array_ref() {
+        write_list(&it, out, depth)?;
+    } else if let Ok(it) = value.as_map_ref() {
+        write_map(&it, out, depth)?;
+    } else if let Some(it) = value.read_lock::<FrozenObject>() {
+        write_map(it.fields(), out, depth)?;
+    } else if let Some(it) = value.read_lock::<FrozenList>() {
+        write_list(it.items(), out, depth)?;
+    } else if let Some(it) = value.read_lock::<Money>() {
+        write_map(&it.to_map(), out, depth)?;
+    } else {
+        return Err(format!("JSON has nothing for a {}", type_name(value)));
+    }
+    Ok(())
+}
+
+fn write_list(items: &[Dynamic], out: &mut String, depth: usize) -> Result<(), String> {
+    out.push('[');
+    for (index, it) in items.iter().enumerate() {
+        if 0 < index {
+            out.push(',');
+        }
+        write(it, out, depth + 1)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_map(map: &Map, out: &mut String, depth: usize) -> Result<(), String> {
+    out.push('{');
+    for (index, (key, it)) in map.iter().enumerate() {
+        if 0 < index {
+            out.push(',');
+        }
+        write_text(key, out);
+        out.push(':');
+        write(it, out, depth + 1).map_err(|problem| {
+            if depth == 0 {
+                format!("`{key}`: {problem}")
+            } else {
+                problem
+            }
+        })?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
