@@ -1,6 +1,7 @@
 //! A record: a JSON document with an id, in a collection.
 
 use crate::clock::UnixMillis;
+use serde_json::{Map, Value};
 
 /// The most bytes that a record's JSON text may have.
 pub const RECORD_SIZE_BYTES_MAX: usize = 256 * 1024;
@@ -45,4 +46,68 @@ pub struct Change {
 pub struct Read {
     pub key: RecordKey,
     pub version: i64,
+}
+
+/// A change, and what the record's history keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedChange {
+    pub change: Change,
+    /// JSON of the top-level fields that changed, as they were; `None` when the record is new.
+    pub from: Option<String>,
+    /// JSON of the top-level fields that changed, as they are; `None` when the record is removed.
+    pub to: Option<String>,
+}
+
+impl From<Change> for RecordedChange {
+    fn from(change: Change) -> Self {
+        let (from, to) = difference(change.before.as_deref(), change.after.as_deref());
+        Self { change, from, to }
+    }
+}
+
+/// The top-level fields in which two documents differ, as each of them has it.
+fn difference(before: Option<&str>, after: Option<&str>) -> (Option<String>, Option<String>) {
+    let (Some(old), Some(new)) = (before, after) else {
+        return (before.map(str::to_owned), after.map(str::to_owned));
+    };
+    let parse = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+    let (Ok(mut old), Ok(mut new)) = (parse(old), parse(new)) else {
+        return (Some(old.to_owned()), Some(new.to_owned()));
+    };
+    old.retain(|key, value| match new.get(key) {
+        Some(it) if it == value => {
+            new.shift_remove(key);
+            false
+        }
+        Some(_) | None => true,
+    });
+    (
+        Some(Value::Object(old).to_string()),
+        Some(Value::Object(new).to_string()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: Option<&str>, after: Option<&str>, expected: (Option<&str>, Option<&str>)) {
+        let (old, new) = difference(before, after);
+        assert_eq!((old.as_deref(), new.as_deref()), expected);
+    }
+
+    #[test]
+    fn history_keeps_only_the_fields_that_changed() {
+        check(
+            Some(r#"{"a":1,"b":2,"gone":3}"#),
+            Some(r#"{"a":1,"b":5,"new":{"x":1}}"#),
+            (
+                Some(r#"{"b":2,"gone":3}"#),
+                Some(r#"{"b":5,"new":{"x":1}}"#),
+            ),
+        );
+        check(None, Some(r#"{"a":1}"#), (None, Some(r#"{"a":1}"#)));
+        check(Some(r#"{"a":1}"#), None, (Some(r#"{"a":1}"#), None));
+    }
 }

@@ -3,7 +3,7 @@
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use crate::event::Event;
-use crate::record::{Change, Read, RecordKey};
+use crate::record::{Read, RecordKey, RecordedChange};
 use crate::run::{Lane, RunId, State};
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub struct Commit {
     pub why: Option<String>,
     pub replay: i64,
     pub reads: Vec<Read>,
-    pub changes: Vec<Change>,
+    pub changes: Vec<RecordedChange>,
     pub attempt: AttemptReport,
     pub at: UnixMillis,
 }

@@ -7,7 +7,7 @@ use super::sqlite::read::Reader;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
-use crate::record::{Change, Read, RecordKey};
+use crate::record::{Change, Read, RecordKey, RecordedChange};
 use crate::run::{Lane, State};
 use bytes::Bytes;
 
@@ -106,12 +106,14 @@ impl Scene {
                 .collect(),
             changes: changes
                 .iter()
-                .map(|(id, base_version, after)| Change {
-                    key: key(id),
-                    base_version: *base_version,
-                    before: None,
-                    after: Some((*after).into()),
-                    newest_event_at: None,
+                .map(|(id, base_version, after)| {
+                    RecordedChange::from(Change {
+                        key: key(id),
+                        base_version: *base_version,
+                        before: None,
+                        after: Some((*after).into()),
+                        newest_event_at: None,
+                    })
                 })
                 .collect(),
             attempt: report(),

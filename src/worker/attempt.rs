@@ -11,7 +11,7 @@ use crate::in_force::{InForce, LoadedHandler};
 use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Applied, LedgerError};
-use crate::record::{Change, Read};
+use crate::record::{Read, RecordedChange};
 use crate::run::{Next, State, after_failure};
 use crate::script::{self, Failure, LogLine, Outcome, Program};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +52,8 @@ pub(super) struct Attempt {
 /// What is left of a pass once the script thread is done with it.
 struct Passed {
     outcome: Outcome,
+    /// Those of an outcome that is done, with what history keeps of them.
+    changes: Vec<RecordedChange>,
     reads: Vec<Read>,
     log: Vec<LogLine>,
     event: Arc<Event>,
@@ -148,6 +150,7 @@ impl Attempt {
             self.event = Some(passed.event);
             let Passed {
                 outcome,
+                changes,
                 reads,
                 log,
                 ..
@@ -162,7 +165,7 @@ impl Attempt {
                         return Some(self.give_up(State::Dead, why, None, log).await);
                     }
                 },
-                Outcome::Done { changes } => {
+                Outcome::Done { .. } => {
                     return self.commit(State::Done, None, reads, changes, log).await;
                 }
                 Outcome::Skipped { reason } => {
@@ -174,7 +177,9 @@ impl Attempt {
                     return Some(self.wait_as_asked(wait, reason, log).await);
                 }
                 Outcome::Dead(failure) => {
-                    let why = failure.message.clone();
+                    let is_changed = self.sight().calls_changed;
+                    let reason = if is_changed { "calls changed: " } else { "" };
+                    let why = format!("{reason}{}", failure.message);
                     return Some(self.give_up(State::Dead, why, Some(failure), log).await);
                 }
                 Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
@@ -238,7 +243,7 @@ impl Attempt {
         state: State,
         why: Option<String>,
         reads: Vec<Read>,
-        changes: Vec<Change>,
+        changes: Vec<RecordedChange>,
         log: Vec<LogLine>,
     ) -> Option<End> {
         let outcome = if state == State::Done {
@@ -288,10 +293,6 @@ impl Attempt {
     }
 
     async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
-        if self.sight().calls_changed {
-            let why = format!("calls changed: {}", failure.message);
-            return self.give_up(State::Dead, why, Some(failure), log).await;
-        }
         let now = self.shared.clock.now();
         let retry_after = failure
             .call
@@ -453,8 +454,15 @@ impl Ingredients {
         let world = AttemptWorld::new(self.sight.clone(), reader.clone(), services);
         let pass = self.program.run(&attempt, &frozen, Box::new(world));
         lock(&self.sight).engine_time += pass.engine_time;
+        let mut outcome = pass.outcome;
+        let mut changes = Vec::new();
+        if let Outcome::Done { changes: wanted } = &mut outcome {
+            // Here, and not in the writer, which everybody waits for.
+            changes.extend(std::mem::take(wanted).into_iter().map(RecordedChange::from));
+        }
         Ok(Passed {
-            outcome: pass.outcome,
+            outcome,
+            changes,
             reads: pass.reads,
             log: pass.log,
             event,

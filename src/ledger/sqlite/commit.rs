@@ -4,10 +4,9 @@ use super::super::Applied;
 use super::super::request::{AttemptReport, Claim, Commit, Postpone};
 use super::writer::{Applying, Tables};
 use crate::clock::UnixMillis;
-use crate::record::{Change, Read, RecordKey};
+use crate::record::{Read, RecordKey, RecordedChange};
 use crate::run::{RunId, State};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Map, Value};
 
 /// Finishes a run, unless a record that it read has changed or the run is no longer the caller's.
 pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
@@ -104,9 +103,10 @@ fn version(connection: &Connection, key: &RecordKey) -> rusqlite::Result<i64> {
 pub(super) fn apply_change(
     tables: &mut Tables,
     run: Option<RunId>,
-    change: &Change,
+    recorded: &RecordedChange,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
+    let RecordedChange { change, from, to } = recorded;
     let id = tables.next.change;
     tables.next.change += 1;
     let key = &change.key;
@@ -137,7 +137,6 @@ pub(super) fn apply_change(
             change.newest_event_at.map(|it| it.0),
             id,
         ])?;
-    let (before, after) = difference(change.before.as_deref(), change.after.as_deref());
     tables
         .connection
         .prepare_cached(
@@ -150,34 +149,12 @@ pub(super) fn apply_change(
             key.collection,
             key.id,
             version,
-            before,
-            after,
+            from,
+            to,
             at.0,
             previous,
         ])?;
     Ok(())
-}
-
-/// The top-level fields in which two documents differ, as each of them has it.
-fn difference(before: Option<&str>, after: Option<&str>) -> (Option<String>, Option<String>) {
-    let (Some(old), Some(new)) = (before, after) else {
-        return (before.map(str::to_owned), after.map(str::to_owned));
-    };
-    let parse = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
-    let (Ok(mut old), Ok(mut new)) = (parse(old), parse(new)) else {
-        return (Some(old.to_owned()), Some(new.to_owned()));
-    };
-    old.retain(|key, value| match new.get(key) {
-        Some(it) if it == value => {
-            new.shift_remove(key);
-            false
-        }
-        Some(_) | None => true,
-    });
-    (
-        Some(Value::Object(old).to_string()),
-        Some(Value::Object(new).to_string()),
-    )
 }
 
 fn report(connection: &Connection, run: RunId, it: &AttemptReport) -> rusqlite::Result<()> {
@@ -215,29 +192,4 @@ pub(super) fn drop_run(tables: &mut Tables, run: RunId, at: UnixMillis) -> rusql
         .prepare_cached("DELETE FROM runs_open WHERE id = ?1")?
         .execute([run.0])?;
     Ok(moved == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(before: Option<&str>, after: Option<&str>, expected: (Option<&str>, Option<&str>)) {
-        let (old, new) = difference(before, after);
-        assert_eq!((old.as_deref(), new.as_deref()), expected);
-    }
-
-    #[test]
-    fn history_keeps_only_the_fields_that_changed() {
-        check(
-            Some(r#"{"a":1,"b":2,"gone":3}"#),
-            Some(r#"{"a":1,"b":5,"new":{"x":1}}"#),
-            (
-                Some(r#"{"b":2,"gone":3}"#),
-                Some(r#"{"b":5,"new":{"x":1}}"#),
-            ),
-        );
-        check(None, Some(r#"{"a":1}"#), (None, Some(r#"{"a":1}"#)));
-        check(Some(r#"{"a":1}"#), None, (Some(r#"{"a":1}"#), None));
-    }
 }

@@ -204,7 +204,7 @@ fn set_record(
         after: body.map(str::to_owned),
         newest_event_at: newest_event_at.map(UnixMillis),
     };
-    apply_change(tables, None, &change, at)?;
+    apply_change(tables, None, &change.into(), at)?;
     Ok(Ordered::Done { affected: 1 })
 }
 
