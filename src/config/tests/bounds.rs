@@ -134,7 +134,7 @@ fn every_bound_of_a_service_holds() {
         &["\"100ms\"", "\"10s\""],
         &["\"99ms\"", "\"11s\""],
     );
-    check("connections_max", &["1", "1000"], &["0", "1001"]);
+    check("connections_max", &["1", "10000"], &["0", "10001"]);
     check(
         "answer_size_max",
         &["\"1 KiB\"", "\"16 MiB\""],
