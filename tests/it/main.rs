@@ -9,5 +9,6 @@ mod support;
 mod bounds;
 mod clients;
 mod faults;
+mod reload;
 mod tidy;
 mod way;

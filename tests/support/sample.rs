@@ -1,7 +1,7 @@
 //! The repository's own handlers.toml and scripts, as a host of the tests runs them.
 
-use super::host::HostSetup;
 use super::service::FakeService;
+use super::setup::HostSetup;
 use std::fs;
 use std::path::{Path, PathBuf};
 
