@@ -213,6 +213,11 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         if checked.config.is_none() {
             return Err(report.problems.join("\n\n"));
         }
+        for it in checked.problems.iter().map(ToString::to_string) {
+            if !report.problems.contains(&it) {
+                report.problems.push(it);
+            }
+        }
         report.changes.push(format!(
             "{} has errors: the last good version of it is in force",
             location.name()
@@ -227,9 +232,9 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     else {
         return Err(report.problems.join("\n\n"));
     };
-    report
-        .problems
-        .extend(warnings.iter().map(ToString::to_string));
+    for it in warnings {
+        warn!("{it}");
+    }
     let services = Services::new(&config.services).map_err(|it| it.to_string())?;
     let programs = fall_back(
         &config,
@@ -330,6 +335,11 @@ impl Reloader {
     /// Problems of the files as they are; none when what they say is in force.
     pub fn problems(&self) -> Vec<String> {
         self.lock().problems.clone()
+    }
+
+    /// Has the worker look at all open runs: some of them were taken away.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
     }
 
     /// After a start: what is in force is kept in the ledger, and open runs are brought in line with it.

@@ -7,8 +7,10 @@
 mod support;
 
 mod bounds;
+mod clients;
 mod dev;
 mod faults;
+mod reload;
 mod samples;
 mod tidy;
 mod way;
