@@ -351,7 +351,7 @@ impl Reloader {
         }
         let in_force = self.current.load_full();
         self.keep(&in_force).await?;
-        self.align(None, &in_force).await
+        self.align(&in_force).await
     }
 
     /// Looks at the files; when they changed, checks them and puts into force what is good.
@@ -468,7 +468,7 @@ impl Reloader {
             return report;
         }
         self.current.store(next.clone());
-        if let Err(error) = self.align(Some(&before), &next).await {
+        if let Err(error) = self.align(&next).await {
             report
                 .problems
                 .push(format!("open runs could not be brought in line: {error}"));
@@ -505,7 +505,7 @@ impl Reloader {
 
     /// Holds open runs of handlers that are gone, releases held ones of handlers that are good again, and puts runs into
     /// other lanes where `order_by` changed.
-    async fn align(&self, before: Option<&InForce>, now: &InForce) -> Result<(), LedgerError> {
+    async fn align(&self, now: &InForce) -> Result<(), LedgerError> {
         let with_runs = self
             .reader()
             .handlers_with_open_runs()
@@ -525,10 +525,17 @@ impl Reloader {
                 .await?;
         }
         for it in now.handlers() {
-            let old = before.and_then(|before| before.handler(&it.handler.name));
-            if old.is_some_and(|old| old.handler.order_by != it.handler.order_by) {
+            // The ledger knows it, so that a change which was made while no host ran is seen too.
+            let key = last_good::order_key_of(&it.handler.name);
+            let value = format!("{:?}", it.handler.order_by);
+            let known = self.reader().meta(&key).ok().flatten();
+            if known.as_ref() == Some(&value) {
+                continue;
+            }
+            if known.is_some() {
                 self.relane(now, &it.handler.name).await?;
             }
+            self.ledger.order(Order::SetMeta { key, value }).await?;
         }
         self.nudge.notify_one();
         Ok(())
