@@ -85,7 +85,7 @@ pub struct Intent {
 }
 
 /// Write down what became of a call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settle {
     pub claim: Claim,
     pub number: i64,

@@ -3,11 +3,15 @@
 use super::attempt::Attempt;
 use super::journal::{Match, content_of, state_after};
 use crate::call::{Answer, Request};
-use crate::ledger::Applied;
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
+use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
 use crate::script::WorldError;
 use crate::services::{CallError, KeyParts, Prepared, idempotency_key};
+use std::time::Duration;
+
+/// Between two tries to write down an answer on a full disk.
+const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
 
 /// What became of making a call.
 pub(super) enum Called {
@@ -189,7 +193,7 @@ async fn send(
         answer,
         at: attempt.shared.clock.now(),
     };
-    match ledger.settle(settle).await {
+    match write_down(ledger, settle).await {
         Ok(Applied::Done | Applied::Stale) => {}
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
@@ -201,6 +205,17 @@ async fn send(
             Called::Answered
         }
         Err(error) => failed(attempt, request, &error),
+    }
+}
+
+/// Writes down what became of a call. When the disk is full it waits for room: given up, a call that was answered would
+/// be made again.
+async fn write_down(ledger: &Ledger, settle: Settle) -> Result<Applied, LedgerError> {
+    loop {
+        match ledger.settle(settle.clone()).await {
+            Err(LedgerError::DiskFull) => tokio::time::sleep(PAUSE_WITHOUT_ROOM).await,
+            written => return written,
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! SQLite syncs the database file only when a checkpoint reaches the last frame, which a thread beside a busy writer
 //! never does. Without a sync of its own the writer's short rest would flush everything: stalls of 20 to 40 ms.
 
+use super::super::LedgerError;
 use super::super::folder::Folder;
+use super::super::queue::Queue;
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -41,7 +43,7 @@ struct Progress {
 }
 
 impl Checkpointer {
-    pub(super) fn start(folder: &Folder) -> io::Result<Self> {
+    pub(super) fn start(folder: &Folder, queue: Arc<Queue>) -> io::Result<Self> {
         let connection = super::connect(folder).map_err(io::Error::other)?;
         // Closing any descriptor of the file would drop the locks that SQLite holds on it: this one lives as long as
         // the thread, which outlives the writer.
@@ -59,7 +61,16 @@ impl Checkpointer {
         };
         let thread = std::thread::Builder::new()
             .name("ledger-checkpoint".into())
-            .spawn(move || copy_when_asked(&connection, &database, &started, &finish, &failed))?;
+            .spawn(move || {
+                if let Err(why) = copy_when_asked(&connection, &database, &started, &finish) {
+                    tracing::error!(
+                        "the ledger stops: {why}; nothing is lost that was answered 200"
+                    );
+                    failed.store(true, Ordering::Release);
+                    // Nobody needs to post for the host to end.
+                    queue.close(LedgerError::Failed(why.into()));
+                }
+            })?;
         Ok(Self { thread, signal })
     }
 
@@ -88,13 +99,13 @@ impl Signal {
     }
 }
 
+/// An error means that what the database file holds can no longer be trusted.
 fn copy_when_asked(
     connection: &Connection,
     database: &File,
     started: &Receiver<()>,
     finish: &AtomicBool,
-    failed: &AtomicBool,
-) {
+) -> Result<(), String> {
     while started.recv().is_ok() {
         let mut passes = 0;
         loop {
@@ -102,9 +113,7 @@ fn copy_when_asked(
             let progress = passive(connection);
             // Even when the pass was cut short, what it wrote must be seen to reach the disk, or not.
             if let Err(error) = database.sync_data() {
-                tracing::error!(%error, "the database file could not be synced: {error}");
-                failed.store(true, Ordering::Release);
-                return;
+                return Err(format!("the database file could not be synced: {error}"));
             }
             match progress {
                 Ok(it)
@@ -119,10 +128,8 @@ fn copy_when_asked(
                         super::Verdict::DiskFull | super::Verdict::Refused(_) => {
                             tracing::warn!(%error, "a checkpoint was cut short: {error}");
                         }
-                        super::Verdict::Untrusted(_) => {
-                            tracing::error!(%error, "a checkpoint failed: {error}");
-                            failed.store(true, Ordering::Release);
-                            return;
+                        super::Verdict::Untrusted(why) => {
+                            return Err(format!("a checkpoint failed: {why}"));
                         }
                     }
                     break;
@@ -130,6 +137,7 @@ fn copy_when_asked(
             }
         }
     }
+    Ok(())
 }
 
 /// Copies what can be copied without waiting for anyone.

@@ -18,6 +18,7 @@ use super::folder::Folder;
 use super::queue::Queue;
 use super::request::OpenRun;
 use super::{Ledger, LedgerError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -151,7 +152,7 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
 
     let queue = Arc::new(Queue::default());
     let arrivals = Arc::new(Arrivals::default());
-    let checkpointer = checkpoint::Checkpointer::start(folder).map_err(io)?;
+    let checkpointer = checkpoint::Checkpointer::start(folder, queue.clone()).map_err(io)?;
     let writer = writer::Writer::new(
         connection,
         queue.clone(),
@@ -186,6 +187,8 @@ fn connect(folder: &Folder) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "page_size", 4096)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // The last one to close would checkpoint too, even after a sync that failed, and then delete the log.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "cache_size", -CACHE_SIZE_KIB)?;
     connection.pragma_update(None, "journal_size_limit", WAL_SIZE_BYTES_KEPT)?;

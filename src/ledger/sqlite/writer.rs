@@ -93,7 +93,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         while let Some(batch) = self.queue.take() {
             if self.checkpoint.has_failed() {
-                return self.stop("the database file could not be synced", batch);
+                return self.stop("a checkpoint failed", batch);
             }
             let answers = match self.commit_together(&batch) {
                 Ok(it) => it,
@@ -115,7 +115,12 @@ impl Writer {
             };
             self.arrivals.leave(std::mem::take(&mut self.state.arrived));
             deliver(batch, answers);
-            self.after_commit();
+            if let Err(why) = self.after_commit() {
+                return self.stop(&why, Vec::new());
+            }
+        }
+        if self.checkpoint.has_failed() {
+            return;
         }
         // All is answered; leave a ledger that needs no recovery.
         if let Err(error) = checkpoint::truncate(&self.state.connection) {
@@ -150,14 +155,23 @@ impl Writer {
         Ok(answers)
     }
 
-    fn after_commit(&mut self) {
+    /// The writer's part of a checkpoint, and the next one's beginning.
+    fn after_commit(&mut self) -> Result<(), String> {
         if self.checkpoint.take_finish()
             && let Err(error) = checkpoint::finish(&self.state.connection)
         {
-            tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
+            match judge(&error) {
+                Verdict::Untrusted(why) => {
+                    return Err(format!("a checkpoint could not be finished: {why}"));
+                }
+                Verdict::DiskFull | Verdict::Refused(_) => {
+                    tracing::warn!(%error, "the end of a checkpoint was put off: {error}");
+                }
+            }
         }
         self.checkpoint
             .after_commit(self.frames_in_log.load(Ordering::Relaxed));
+        Ok(())
     }
 
     /// What the page cache shows may not be on disk: nothing is committed or checkpointed any more, by anybody.
