@@ -2,6 +2,7 @@
 
 mod files;
 mod last_good;
+mod rehearsal;
 mod watch;
 
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 
 pub use files::{Files, Location};
 pub use last_good::LastGood;
+pub use rehearsal::{Rehearsal, new_signing_secret};
 pub use watch::watch;
 
 /// What a reload did.
@@ -36,7 +38,13 @@ pub struct Report {
     pub problems: Vec<String>,
     /// Changes that need a restart to take effect.
     pub needs_restart: Vec<String>,
+    /// What is odd, and in force all the same.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
+
+/// Where the newest report is told.
+pub type Reports = tokio::sync::watch::Sender<Report>;
 
 /// Files, checked: what would be in force, and what is wrong.
 pub struct Checked {
@@ -55,7 +63,12 @@ pub fn check(files: &Files) -> Checked {
         Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
     };
     let config = match parsed {
-        Ok(it) => it,
+        Ok(mut it) => {
+            if let Some(rehearsal) = files.location.rehearsal() {
+                rehearsal.adapt(&mut it);
+            }
+            it
+        }
         Err(problems) => {
             return Checked {
                 config: None,
@@ -109,6 +122,17 @@ fn compile(
 }
 
 fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    let value = value_of(files, variable);
+    match files.location.rehearsal() {
+        Some(rehearsal) if value.is_err() => Ok(match variable {
+            Variable::Env(name) => rehearsal.stand_in_for(name),
+            Variable::File(path) => rehearsal.stand_in_for(&path.display().to_string()),
+        }),
+        Some(_) | None => value,
+    }
+}
+
+fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
     match variable {
         Variable::Env(name) => std::env::var(name).map_err(|error| match error {
             std::env::VarError::NotPresent => {
@@ -132,6 +156,8 @@ pub struct Reloader {
     /// Rings when open runs were released, held or put into other lanes.
     nudge: Arc<Notify>,
     state: Mutex<State>,
+    /// Holds the newest report, for whoever wants to see what reloads do.
+    reports: Reports,
 }
 
 #[derive(Default)]
@@ -282,6 +308,7 @@ impl Reloader {
         nudge: Arc<Notify>,
     ) -> Self {
         let (reader, state) = (Mutex::new(reader), Mutex::default());
+        let reports = Reports::default();
         Self {
             location,
             current,
@@ -290,7 +317,15 @@ impl Reloader {
             clock,
             nudge,
             state,
+            reports,
         }
+    }
+
+    /// Tells of each reload that looked at something new.
+    #[must_use]
+    pub fn telling(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
     }
 
     pub fn location(&self) -> &Location {
@@ -348,6 +383,7 @@ impl Reloader {
             warn!("needs a restart to take effect: {it}");
         }
         self.lock().problems.clone_from(&report.problems);
+        self.reports.send_replace(report.clone());
         report
     }
 
@@ -396,9 +432,12 @@ impl Reloader {
         report
             .problems
             .extend(problems.iter().map(ToString::to_string));
-        for it in warnings {
+        for it in &warnings {
             warn!("{it}");
         }
+        report
+            .warnings
+            .extend(warnings.iter().map(ToString::to_string));
         let Some(config) = config else { return report };
         if let Some(why) = refuses_rename(&before.config, &config) {
             report.problems.push(why);

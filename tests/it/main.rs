@@ -8,7 +8,9 @@ mod support;
 
 mod bounds;
 mod clients;
+mod dev;
 mod faults;
 mod reload;
+mod samples;
 mod tidy;
 mod way;

@@ -3,8 +3,8 @@
 use super::super::compress::Dictionary;
 use super::super::folder::Folder;
 use super::super::request::{CallState, JournalEntry, OpenRun};
-use super::accept::{LOW_BITS, PROBES_MAX, low_bits};
 use super::order::open_run;
+use super::seen::{LOW_BITS, MERGED_THROUGH, PROBES_MAX, low_bits};
 use super::{OpenError, migrate};
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
@@ -110,11 +110,15 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT seq FROM events WHERE id = ?1 AND seq IN
-                   (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4) ORDER BY seq",
+                   (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4)
+                 UNION SELECT seq FROM events WHERE id = ?1 AND seq >
+                   (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = ?5)
+                 ORDER BY seq",
             )?
-            .query_map(params![id, LOW_BITS, low, low + PROBES_MAX], |row| {
-                row.get(0)
-            })?
+            .query_map(
+                params![id, LOW_BITS, low, low + PROBES_MAX, MERGED_THROUGH],
+                |row| row.get(0),
+            )?
             .collect()
     }
 
