@@ -4,7 +4,7 @@ use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::control::{self, Operator};
 use crate::in_force::{Current, InForce};
-use crate::ingress::server::{Serving, serve};
+use crate::ingress::server::{Accepted, HANDOVERS_MAX, Serving, accept, serve};
 use crate::ingress::{Intake, Readiness};
 use crate::ledger::desk::Desk;
 use crate::ledger::folder::{Folder, FolderLock};
@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -53,6 +53,7 @@ pub struct Host {
     first: reload::Report,
     hash: String,
     clock: Arc<dyn Clock>,
+    reports: reload::Reports,
     listener: TcpListener,
     control: std::os::unix::net::UnixListener,
     signals: Signals,
@@ -94,6 +95,7 @@ impl Host {
             first: report,
             hash,
             clock,
+            reports: reload::Reports::default(),
             listener,
             control,
             signals: Signals::receive()?,
@@ -109,6 +111,21 @@ impl Host {
         self.current.load_full()
     }
 
+    /// What is in force, also when that changes.
+    pub fn current(&self) -> Current {
+        self.current.clone()
+    }
+
+    /// What was found at the start.
+    pub fn first_report(&self) -> &reload::Report {
+        &self.first
+    }
+
+    /// Tells what each reload did.
+    pub fn reports(&self) -> tokio::sync::watch::Receiver<reload::Report> {
+        self.reports.subscribe()
+    }
+
     /// Runs until a signal or until the ledger can be trusted no more.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self {
@@ -120,6 +137,7 @@ impl Host {
             first,
             hash,
             clock,
+            reports,
             listener,
             control,
             signals,
@@ -142,14 +160,15 @@ impl Host {
             clock.clone(),
         )?;
         let nudge = worker.nudge();
-        let reloader = Arc::new(Reloader::new(
+        let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
             ledger.clone(),
             Reader::open(&options.folder)?,
             clock.clone(),
             nudge,
-        ));
+        );
+        let reloader = Arc::new(reloader.telling(reports));
         for it in first.problems.iter().chain(&first.changes) {
             warn!("at the start: {it}");
         }
@@ -166,13 +185,14 @@ impl Host {
                 }
             })
         };
-        let ingress_shutdown = shutdown.child_token();
+        let server = current.load().config.server.clone();
+        let connections_max = server.connections_max;
         let serving = Serving {
-            connections: Arc::new(Semaphore::new(current.load().config.server.connections_max)),
-            server: current.load().config.server.clone(),
-            shutdown: ingress_shutdown,
+            server,
+            shutdown: shutdown.clone(),
         };
         let mut ingress = Vec::new();
+        let mut runtimes = Vec::new();
         for number in 0..INGRESS_THREADS {
             let intake_desk = Desk::new();
             let intake = Intake::new(
@@ -182,18 +202,25 @@ impl Host {
                 clock.clone(),
                 readiness.clone(),
             );
-            let listener = listener.try_clone()?;
+            let (handing, handed) = mpsc::channel(HANDOVERS_MAX);
+            runtimes.push(handing);
             ingress.push(start_ingress(
                 number,
-                listener,
+                handed,
                 intake_desk,
                 intake,
                 serving.clone(),
             )?);
         }
-        drop(listener);
 
         let mut tasks = tokio::task::JoinSet::new();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tasks.spawn(accept(
+            listener,
+            runtimes,
+            shutdown.clone(),
+            connections_max,
+        ));
         let asked = Arc::new(Notify::new());
         tasks.spawn(reload::watch(
             reloader.clone(),
@@ -281,7 +308,7 @@ fn wait_for_others(folder: &Folder) {
 
 fn start_ingress(
     number: usize,
-    listener: TcpListener,
+    handed: mpsc::Receiver<Accepted>,
     desk: Arc<Desk>,
     intake: Intake,
     serving: Serving,
@@ -294,13 +321,7 @@ fn start_ingress(
         .spawn(move || {
             runtime.block_on(async move {
                 tokio::spawn(desk.attend());
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(it) => serve(it, Arc::new(intake), serving).await,
-                    Err(error) => {
-                        error!(%error, "the listening socket cannot be used: {error}");
-                        serving.shutdown.cancel();
-                    }
-                }
+                serve(handed, Arc::new(intake), serving).await;
             });
         })?;
     Ok(thread)

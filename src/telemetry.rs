@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging at the level of `HOOKYARD_LOG`, `info` unless it says otherwise.
-pub fn start() -> Result<(), String> {
+/// Starts logging at the level of `HOOKYARD_LOG`, or at this one when it says nothing.
+pub fn start(usual: &str) -> Result<(), String> {
     const VARIABLE: &str = "HOOKYARD_LOG";
-    let wanted = std::env::var(VARIABLE).unwrap_or_else(|_| "info".into());
+    let wanted = std::env::var(VARIABLE).unwrap_or_else(|_| usual.into());
     let filter = EnvFilter::try_new(&wanted)
         .map_err(|error| format!("{VARIABLE}={wanted} cannot be read: {error}; write for example `info` or `hookyard=debug`"))?;
     let is_terminal = std::io::stderr().is_terminal();

@@ -3,7 +3,7 @@
 use super::Places;
 use super::out::{Out, clean};
 use super::table::{GREEN, RED, YELLOW};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::reload::{Checked, Files, check};
 use crate::services::Services;
 use clap::Args;
@@ -64,15 +64,18 @@ impl Check {
 
 /// A finding, its first word in the colour of its weight.
 pub(super) fn drawn(it: &Diagnostic) -> String {
-    let style = match it.severity {
-        Severity::Error => RED,
-        Severity::Warning => YELLOW,
-    };
-    let text = clean(&it.to_string());
-    match text.split_once(':') {
-        Some((kind, rest)) => format!("{style}{kind}{style:#}:{rest}"),
-        None => text,
+    drawn_text(&it.to_string())
+}
+
+/// The same for one that is text already.
+pub(super) fn drawn_text(it: &str) -> String {
+    let text = clean(it);
+    for (kind, style) in [("error", RED), ("warning", YELLOW)] {
+        if let Some(rest) = text.strip_prefix(kind).filter(|it| it.starts_with(':')) {
+            return format!("{style}{kind}{style:#}{rest}");
+        }
     }
+    text
 }
 
 fn found(problems: usize, warnings: usize) -> String {

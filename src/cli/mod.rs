@@ -2,7 +2,9 @@
 
 mod check;
 mod completions;
+mod dev;
 mod events;
+mod init;
 mod look;
 mod operate;
 mod out;
@@ -20,7 +22,8 @@ mod why;
 
 use crate::ledger::folder::Folder;
 use crate::reload::Location;
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,6 +67,14 @@ struct Places {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try the scripts without any set-up: sample events, a stand-in for all services, everything shown
+    ///
+    /// Takes events as `serve` does, with a signing secret of its own, a data folder of its own (.hookyard-dev unless
+    /// --data is written; HOOKYARD_DATA does not count), and made-up values for variables that are not set. Scripts call
+    /// a stand-in, never the real services. A script that is saved gets its sample events again.
+    Dev,
+    /// Write a sample handlers.toml with its scripts; files that are there stay as they are
+    Init,
     /// Take events and run scripts, until stopped
     Serve,
     /// Check handlers.toml and all scripts, as a reload would
@@ -99,12 +110,26 @@ impl Places {
     fn folder(&self) -> Folder {
         Folder::new(&self.data)
     }
+
+    /// The places of `dev`. An environment that was set up for a real host must not lead it to that host's data.
+    fn of_dev(&self, matches: &ArgMatches) -> Self {
+        let mut it = self.clone();
+        let is_given = |it: &ArgMatches| it.value_source("data") == Some(ValueSource::CommandLine);
+        let of_subcommand = matches.subcommand().map(|(_, it)| it);
+        if !is_given(matches) && !of_subcommand.is_some_and(is_given) {
+            it.data = dev::DATA.into();
+        }
+        it
+    }
 }
 
 /// Runs the command line. Exit codes: 0 done, 1 it failed or found mistakes, 2 the command line was wrong.
 pub fn main() -> ExitCode {
-    let Cli { places, command } = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let Cli { places, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
     let result = match command {
+        Command::Dev => dev::run(&places.of_dev(&matches)),
+        Command::Init => init::run(&places),
         Command::Serve => serve::run(&places),
         Command::Check(it) => it.run(&places),
         Command::Trigger(it) => it.run(&places),
@@ -142,10 +167,28 @@ fn remark(what: &str) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_lawful() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dev_keeps_out_of_the_data_of_a_real_host_unless_told_to() {
+        let data_of = |line: &[&str]| {
+            let matches = Cli::command().get_matches_from(line);
+            let cli = Cli::from_arg_matches(&matches).unwrap();
+            cli.places.of_dev(&matches).data
+        };
+        assert_eq!(data_of(&["hookyard", "dev"]), PathBuf::from(dev::DATA));
+        assert_eq!(
+            data_of(&["hookyard", "dev", "--data", "x"]),
+            PathBuf::from("x")
+        );
+        assert_eq!(
+            data_of(&["hookyard", "--data", "x", "dev"]),
+            PathBuf::from("x")
+        );
     }
 }

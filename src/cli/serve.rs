@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
-    crate::telemetry::start().map_err(|it| anyhow::anyhow!(it))?;
+    crate::telemetry::start("info").map_err(|it| anyhow::anyhow!(it))?;
     let options = Options {
         location: places.location(),
         folder: places.folder(),

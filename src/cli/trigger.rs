@@ -2,6 +2,7 @@
 
 use super::Places;
 use super::check::drawn;
+use super::dev::location_of;
 use super::operate::operate;
 use super::out::{Out, clean, first_line};
 use super::post::Poster;
@@ -117,7 +118,7 @@ fn unknown(kind: &str) -> String {
 
 /// handlers.toml as it is; broken scripts do not matter here.
 fn configuration(places: &Places) -> anyhow::Result<Config> {
-    let checked = check(&Files::read(&places.location()));
+    let checked = check(&Files::read(&location_of(places)));
     match checked.config {
         Some(it) => Ok(it),
         None => {
@@ -161,7 +162,7 @@ fn address(places: &Places, config: &Config) -> anyhow::Result<SocketAddr> {
 }
 
 /// A path at this machine. A host that listens everywhere is reached here.
-fn own_url(mut address: SocketAddr, path: &str) -> anyhow::Result<Url> {
+pub(super) fn own_url(mut address: SocketAddr, path: &str) -> anyhow::Result<Url> {
     match address.ip() {
         IpAddr::V4(it) if it.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(it) if it.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -170,7 +171,7 @@ fn own_url(mut address: SocketAddr, path: &str) -> anyhow::Result<Url> {
     Ok(Url::parse(&format!("http://{address}{path}"))?)
 }
 
-fn id_of(body: &str) -> String {
+pub(super) fn id_of(body: &str) -> String {
     let event: Option<serde_json::Value> = serde_json::from_str(body).ok();
     event
         .and_then(|it| Some(it.get("id")?.as_str()?.to_owned()))

@@ -2,7 +2,7 @@
 
 mod timeline;
 
-pub(super) use timeline::changed;
+pub(super) use timeline::{changed, failed, logged};
 
 use super::out::Out;
 use super::times::now;

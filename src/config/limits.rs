@@ -1,7 +1,7 @@
 //! `[limits]`
 
 use super::Limits;
-use super::quantity::{MIB, MINUTE};
+use super::quantity::MINUTE;
 use super::table::Table;
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
             usual.engine_time_max,
             ENGINE_TIME_LEAST..=MINUTE,
         ),
-        memory_mib_max: memory_mib(table, usual.memory_mib_max),
         calls_max: table.count("calls_max", usual.calls_max, 1..=1000),
         changes_max: table.count("changes_max", usual.changes_max, 1..=100_000),
         script_threads: table.count("script_threads", usual.script_threads, 1..=256),
@@ -26,11 +25,4 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
             1..=1_000_000,
         ),
     }
-}
-
-/// Rounded up to whole MiB: what was asked for is granted.
-fn memory_mib(table: &Table<'_>, usual_mib: usize) -> usize {
-    table
-        .size("memory_max", usual_mib * MIB, 4 * MIB..=1024 * MIB)
-        .div_ceil(MIB)
 }

@@ -68,7 +68,6 @@ pub struct Limits {
     pub operations_max: u64,
     /// Time in the engine in one attempt; waiting for calls does not count.
     pub engine_time_max: Duration,
-    pub memory_mib_max: usize,
     pub calls_max: usize,
     /// Record changes of one run.
     pub changes_max: usize,
@@ -217,7 +216,6 @@ impl Default for Limits {
         Self {
             operations_max: 1_000_000,
             engine_time_max: Duration::from_secs(1),
-            memory_mib_max: 64,
             calls_max: 32,
             changes_max: 1000,
             script_threads: 2,

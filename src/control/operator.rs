@@ -37,14 +37,13 @@ impl Operator {
             Command::RetryRun { run } => {
                 reply(self.ledger.order(Order::Retry { run: RunId(run) }).await)
             }
-            Command::DropRun { run } => reply(
-                self.ledger
-                    .order(Order::Drop {
-                        run: RunId(run),
-                        at,
-                    })
-                    .await,
-            ),
+            Command::DropRun { run } => {
+                let run = RunId(run);
+                let dropped = self.ledger.order(Order::Drop { run, at }).await;
+                // It may have been what others in its lane were waiting for.
+                self.reloader.nudge();
+                reply(dropped)
+            }
             Command::Replay { event, handler } => self.replay(&event, handler.as_deref()).await,
             Command::SetRecords { records } => self.set_records(records).await,
         }

@@ -11,45 +11,61 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// What the accept loops of all runtimes share.
+/// What all connections share.
 #[derive(Clone)]
 pub struct Serving {
-    pub connections: Arc<Semaphore>,
     pub server: Server,
     pub shutdown: CancellationToken,
 }
 
+/// A connection on its way to the runtime that will serve it. Its permit travels with it.
+pub struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Connections that may be on their way to a runtime.
+pub const HANDOVERS_MAX: usize = 128;
 /// How long the loop rests when the system has no more descriptors or memory for a connection.
 const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
 /// How long a farewell may take.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
-/// Accepts until shutdown, then lets the requests that have begun finish.
-pub async fn serve(listener: TcpListener, intake: Arc<Intake>, serving: Serving) {
-    let tasks = TaskTracker::new();
-    loop {
+/// Accepts until shutdown and gives each runtime its turn: whoever accepts for himself takes a whole burst, and the
+/// others rest.
+pub async fn accept(
+    listener: TcpListener,
+    runtimes: Vec<mpsc::Sender<Accepted>>,
+    shutdown: CancellationToken,
+    connections_max: usize,
+) {
+    let connections = Arc::new(Semaphore::new(connections_max));
+    for turn in (0..runtimes.len()).cycle() {
         // The permit comes first, so that what is over the bound waits in the system's queue.
         let permit = tokio::select! {
-            permit = serving.connections.clone().acquire_owned() => permit,
-            () = serving.shutdown.cancelled() => break,
+            permit = connections.clone().acquire_owned() => permit,
+            () = shutdown.cancelled() => break,
         };
         let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = serving.shutdown.cancelled() => break,
+            () = shutdown.cancelled() => break,
         };
-        match accepted {
+        match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => {
-                let (intake, serving) = (intake.clone(), serving.clone());
-                tasks.spawn(async move {
-                    converse(stream, peer, intake, &serving).await;
-                    drop(permit);
-                });
+                let accepted = Accepted {
+                    stream,
+                    peer,
+                    permit,
+                };
+                // A runtime that is gone is one that shuts down.
+                let _ = runtimes[turn].send(accepted).await;
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted: {error}");
@@ -57,7 +73,36 @@ pub async fn serve(listener: TcpListener, intake: Arc<Intake>, serving: Serving)
             }
         }
     }
-    drop(listener);
+}
+
+/// Serves what is handed over until shutdown, then lets the requests that have begun finish.
+pub async fn serve(mut handed: mpsc::Receiver<Accepted>, intake: Arc<Intake>, serving: Serving) {
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = handed.recv() => accepted,
+            () = serving.shutdown.cancelled() => None,
+        };
+        let Some(Accepted {
+            stream,
+            peer,
+            permit,
+        }) = accepted
+        else {
+            break;
+        };
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                let (intake, serving) = (intake.clone(), serving.clone());
+                tasks.spawn(async move {
+                    converse(stream, peer, intake, &serving).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => warn!(%error, "a connection could not be served: {error}"),
+        }
+    }
+    drop(handed);
     tasks.close();
     tasks.wait().await;
 }

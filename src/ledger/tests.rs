@@ -311,10 +311,31 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
     let found = scene.reader().open_run(run(1)).unwrap().unwrap();
     assert_eq!(
         (found.claim.epoch, found.attempts, found.forgiven),
-        (1, 12, 12)
+        (2, 12, 12)
     );
     let unknown = scene.order(Order::Retry { run: RunId(99) }).await.unwrap();
     assert!(matches!(unknown, Ordered::NotFound(_)));
+}
+
+#[tokio::test]
+async fn who_knows_a_run_as_it_was_before_it_waited_can_do_nothing_to_it() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    let postpone = || Postpone {
+        claim: Claim {
+            id: run(1),
+            epoch: 0,
+        },
+        state: State::Waiting,
+        due_at: Some(UnixMillis(0)),
+        why: "x".into(),
+        attempts: 1,
+        attempt: Some(report()),
+    };
+    let ledger = &scene.opened.ledger;
+    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Done));
+    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Fenced));
+    assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! handlers.toml and all scripts, read whole at one moment.
 
+use super::Rehearsal;
 use crate::diagnostic::Diagnostic;
 use crate::script::Sources;
 use sha2::{Digest, Sha256};
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The most bytes that handlers.toml may have.
@@ -27,6 +29,7 @@ pub struct Location {
     config: PathBuf,
     /// The folder that script paths are relative to.
     root: PathBuf,
+    rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Location {
@@ -36,7 +39,22 @@ impl Location {
             Some(it) if !it.as_os_str().is_empty() => it.to_owned(),
             Some(_) | None => PathBuf::from("."),
         };
-        Self { config, root }
+        Self {
+            config,
+            root,
+            rehearsal: None,
+        }
+    }
+
+    /// The same files, for a host that must reach nothing outside.
+    #[must_use]
+    pub fn rehearsed(mut self, rehearsal: Arc<Rehearsal>) -> Self {
+        self.rehearsal = Some(rehearsal);
+        self
+    }
+
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_deref()
     }
 
     pub fn config(&self) -> &Path {

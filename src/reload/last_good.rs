@@ -11,6 +11,11 @@ pub(super) fn key_of(handler: &str) -> String {
     format!("last_good_version/{handler}")
 }
 
+/// The key of `meta` that holds what a handler's open runs are ordered by.
+pub(super) fn order_key_of(handler: &str) -> String {
+    format!("order_by/{handler}")
+}
+
 pub struct LastGood {
     /// The text of handlers.toml.
     pub config: Option<String>,

@@ -2,6 +2,7 @@
 
 mod files;
 mod last_good;
+mod rehearsal;
 mod watch;
 
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 
 pub use files::{Files, Location};
 pub use last_good::LastGood;
+pub use rehearsal::{Rehearsal, new_signing_secret};
 pub use watch::watch;
 
 /// What a reload did.
@@ -36,7 +38,13 @@ pub struct Report {
     pub problems: Vec<String>,
     /// Changes that need a restart to take effect.
     pub needs_restart: Vec<String>,
+    /// What is odd, and in force all the same.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
+
+/// Where the newest report is told.
+pub type Reports = tokio::sync::watch::Sender<Report>;
 
 /// Files, checked: what would be in force, and what is wrong.
 pub struct Checked {
@@ -55,7 +63,12 @@ pub fn check(files: &Files) -> Checked {
         Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
     };
     let config = match parsed {
-        Ok(it) => it,
+        Ok(mut it) => {
+            if let Some(rehearsal) = files.location.rehearsal() {
+                rehearsal.adapt(&mut it);
+            }
+            it
+        }
         Err(problems) => {
             return Checked {
                 config: None,
@@ -109,6 +122,17 @@ fn compile(
 }
 
 fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    let value = value_of(files, variable);
+    match files.location.rehearsal() {
+        Some(rehearsal) if value.is_err() => Ok(match variable {
+            Variable::Env(name) => rehearsal.stand_in_for(name),
+            Variable::File(path) => rehearsal.stand_in_for(&path.display().to_string()),
+        }),
+        Some(_) | None => value,
+    }
+}
+
+fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
     match variable {
         Variable::Env(name) => std::env::var(name).map_err(|error| match error {
             std::env::VarError::NotPresent => {
@@ -132,6 +156,8 @@ pub struct Reloader {
     /// Rings when open runs were released, held or put into other lanes.
     nudge: Arc<Notify>,
     state: Mutex<State>,
+    /// Holds the newest report, for whoever wants to see what reloads do.
+    reports: Reports,
 }
 
 #[derive(Default)]
@@ -187,6 +213,11 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         if checked.config.is_none() {
             return Err(report.problems.join("\n\n"));
         }
+        for it in checked.problems.iter().map(ToString::to_string) {
+            if !report.problems.contains(&it) {
+                report.problems.push(it);
+            }
+        }
         report.changes.push(format!(
             "{} has errors: the last good version of it is in force",
             location.name()
@@ -201,9 +232,9 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     else {
         return Err(report.problems.join("\n\n"));
     };
-    report
-        .problems
-        .extend(warnings.iter().map(ToString::to_string));
+    for it in warnings {
+        warn!("{it}");
+    }
     let services = Services::new(&config.services).map_err(|it| it.to_string())?;
     let programs = fall_back(
         &config,
@@ -277,6 +308,7 @@ impl Reloader {
         nudge: Arc<Notify>,
     ) -> Self {
         let (reader, state) = (Mutex::new(reader), Mutex::default());
+        let reports = Reports::default();
         Self {
             location,
             current,
@@ -285,7 +317,15 @@ impl Reloader {
             clock,
             nudge,
             state,
+            reports,
         }
+    }
+
+    /// Tells of each reload that looked at something new.
+    #[must_use]
+    pub fn telling(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
     }
 
     pub fn location(&self) -> &Location {
@@ -297,6 +337,11 @@ impl Reloader {
         self.lock().problems.clone()
     }
 
+    /// Has the worker look at all open runs: some of them were taken away.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
     /// After a start: what is in force is kept in the ledger, and open runs are brought in line with it.
     pub async fn settle_first(&self, report: &Report, hash: String) -> Result<(), LedgerError> {
         {
@@ -306,7 +351,7 @@ impl Reloader {
         }
         let in_force = self.current.load_full();
         self.keep(&in_force).await?;
-        self.align(None, &in_force).await
+        self.align(&in_force).await
     }
 
     /// Looks at the files; when they changed, checks them and puts into force what is good.
@@ -338,6 +383,7 @@ impl Reloader {
             warn!("needs a restart to take effect: {it}");
         }
         self.lock().problems.clone_from(&report.problems);
+        self.reports.send_replace(report.clone());
         report
     }
 
@@ -386,9 +432,12 @@ impl Reloader {
         report
             .problems
             .extend(problems.iter().map(ToString::to_string));
-        for it in warnings {
+        for it in &warnings {
             warn!("{it}");
         }
+        report
+            .warnings
+            .extend(warnings.iter().map(ToString::to_string));
         let Some(config) = config else { return report };
         if let Some(why) = refuses_rename(&before.config, &config) {
             report.problems.push(why);
@@ -419,7 +468,7 @@ impl Reloader {
             return report;
         }
         self.current.store(next.clone());
-        if let Err(error) = self.align(Some(&before), &next).await {
+        if let Err(error) = self.align(&next).await {
             report
                 .problems
                 .push(format!("open runs could not be brought in line: {error}"));
@@ -456,7 +505,7 @@ impl Reloader {
 
     /// Holds open runs of handlers that are gone, releases held ones of handlers that are good again, and puts runs into
     /// other lanes where `order_by` changed.
-    async fn align(&self, before: Option<&InForce>, now: &InForce) -> Result<(), LedgerError> {
+    async fn align(&self, now: &InForce) -> Result<(), LedgerError> {
         let with_runs = self
             .reader()
             .handlers_with_open_runs()
@@ -476,10 +525,17 @@ impl Reloader {
                 .await?;
         }
         for it in now.handlers() {
-            let old = before.and_then(|before| before.handler(&it.handler.name));
-            if old.is_some_and(|old| old.handler.order_by != it.handler.order_by) {
+            // The ledger knows it, so that a change which was made while no host ran is seen too.
+            let key = last_good::order_key_of(&it.handler.name);
+            let value = format!("{:?}", it.handler.order_by);
+            let known = self.reader().meta(&key).ok().flatten();
+            if known.as_ref() == Some(&value) {
+                continue;
+            }
+            if known.is_some() {
                 self.relane(now, &it.handler.name).await?;
             }
+            self.ledger.order(Order::SetMeta { key, value }).await?;
         }
         self.nudge.notify_one();
         Ok(())

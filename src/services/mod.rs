@@ -15,6 +15,7 @@ mod key;
 mod prepared;
 mod rate;
 mod service;
+mod stand_in;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod tls;
 pub use answer::retry_after;
 pub use key::{KeyParts, idempotency_key};
 pub use prepared::{BODY_BYTES_MAX, Prepared};
+pub use stand_in::{Asked, stand_in};
 
 /// The services of one version of the configuration. Cheap to clone.
 #[derive(Clone)]

@@ -2,14 +2,14 @@
 
 use super::Shared;
 use super::attempt::{End, attempt};
-use super::lanes::{Follow, Lanes, RUNS_IN_MEMORY_MAX};
+use super::lanes::{Follow, Lanes, PARKED_MAX, RUNS_IN_MEMORY_MAX};
 use super::waiting::Waiting;
 use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::ledger::running::{BLAME_MAX, Suspect};
 use crate::ledger::sqlite::Arrivals;
-use crate::ledger::sqlite::read::{ReadError, Reader};
+use crate::ledger::sqlite::read::{BlockedByDead, ReadError, Reader};
 use crate::run::{Lane, RunId, State};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,8 @@ const SCAN_RUNS_MAX: i64 = 1000;
 const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
 /// How long a run waits whose end the ledger could not take.
 const PAUSE_AFTER_UNWRITTEN: Duration = Duration::from_secs(1);
+/// How long a look at the waiting runs waits for others that want it too.
+const PAUSE_AFTER_CHANGE: Duration = Duration::from_millis(100);
 
 /// Runs until shutdown, then waits for the attempts that have begun.
 pub(super) async fn dispatch(
@@ -38,13 +40,16 @@ pub(super) async fn dispatch(
     let mut it = Dispatcher {
         lanes: Lanes::default(),
         waiting: Waiting::default(),
-        backlog: Some(Backlog::default()),
+        backlog: None,
+        in_flight: HashMap::new(),
+        generation: 0,
         attempts: JoinSet::new(),
         looks: JoinSet::new(),
         suspects: suspects.iter().map(|it| (it.run, it.blame)).collect(),
         shared,
         reader,
     };
+    it.rescan();
     it.clear_suspects().await;
     it.reload_waiting();
     loop {
@@ -85,6 +90,9 @@ struct Dispatcher {
     /// Open runs on disk that memory does not hold are being looked for, in order.
     backlog: Option<Backlog>,
     attempts: JoinSet<(Lane, RunId, End)>,
+    in_flight: HashMap<RunId, InFlight>,
+    /// Rises when runs may have changed on disk by another way than acceptance: what was read before is worth nothing.
+    generation: u64,
     looks: JoinSet<Look>,
     /// Runs that were in an engine at an unclean end: they run first, and alone.
     suspects: HashMap<RunId, u32>,
@@ -96,14 +104,28 @@ struct Backlog {
     /// Every run up to this one was looked at.
     scanned_to: RunId,
     is_scanning: bool,
+    /// The lanes whose heads may not start are still to be read: nothing may overtake these.
+    lacks_parked: bool,
     /// Runs stayed on disk since the look that is going on began.
     left_meanwhile: bool,
+}
+
+/// A run that is being attempted.
+struct InFlight {
+    task: tokio::task::Id,
+    lane: Lane,
+    /// Of its beginning.
+    generation: u64,
+    /// Another lane that it is in by now.
+    moved_to: Option<Lane>,
 }
 
 /// What a look at the disk found.
 enum Look {
     Head(Lane, Result<Option<(OpenRun, State)>, ReadError>),
-    Scan(Result<Vec<(OpenRun, bool)>, ReadError>),
+    /// For this generation.
+    Parked(u64, Result<Vec<Lane>, ReadError>),
+    Scan(u64, Result<Vec<(OpenRun, bool)>, ReadError>),
     Waiting(Result<Vec<(UnixMillis, OpenRun)>, ReadError>),
 }
 
@@ -115,12 +137,25 @@ impl Dispatcher {
                 return;
             }
             let Some(run) = self.next() else { return };
+            if let Some(it) = self.in_flight.get_mut(&run.claim.id) {
+                // It was put into another lane while it was on its way: it is that lane's head, and not begun twice.
+                it.moved_to = Some(run.lane);
+                self.lanes.parked(run.lane);
+                continue;
+            }
             let blame = self.suspects.get(&run.claim.id).copied().unwrap_or(0);
             let shared = self.shared.clone();
-            self.attempts.spawn(async move {
-                let (lane, id) = (run.lane, run.claim.id);
-                (lane, id, attempt(shared, run, blame).await)
-            });
+            let (lane, id) = (run.lane, run.claim.id);
+            let task = self
+                .attempts
+                .spawn(async move { (lane, id, attempt(shared, run, blame).await) });
+            let in_flight = InFlight {
+                task: task.id(),
+                lane,
+                generation: self.generation,
+                moved_to: None,
+            };
+            self.in_flight.insert(id, in_flight);
         }
     }
 
@@ -157,11 +192,19 @@ impl Dispatcher {
             Ok(it) => it,
             Err(error) => {
                 error!(%error, "an attempt ended without a result; its run is found again on disk: {error}");
+                let lost = self.in_flight.extract_if(|_, it| it.task == error.id());
+                for (_, it) in lost {
+                    self.lanes.parked(it.lane);
+                }
                 return self.rescan();
             }
         };
+        let in_flight = self.in_flight.remove(&id);
         if self.suspects.remove(&id).is_some() {
             self.note_suspects();
+        }
+        if let Some(it) = in_flight.filter(|it| it.generation != self.generation) {
+            return self.ended_over_a_change(&it, &end);
         }
         match end {
             End::Finished => {
@@ -190,19 +233,34 @@ impl Dispatcher {
         }
     }
 
+    /// The end of an attempt over which runs were put into other lanes, perhaps: the disk says who is first in the lane
+    /// in which it began, and in the one in which its run was met since.
+    fn ended_over_a_change(&mut self, it: &InFlight, end: &End) {
+        for lane in [Some(it.lane), it.moved_to].into_iter().flatten() {
+            self.lanes.parked(lane);
+            let follow = self.lanes.look_up(lane);
+            self.follow(follow);
+        }
+        match end {
+            End::Finished | End::Parked { until: None } | End::Fenced => {}
+            // Under which lane it waits is known on disk only. Many such ends make one look.
+            End::Parked { until: Some(_) } => {
+                let soon = self.shared.clock.now().after(PAUSE_AFTER_CHANGE);
+                self.waiting.reload_at(soon);
+            }
+            End::Unwritten => self.rescan(),
+        }
+    }
+
     fn follow(&mut self, follow: Follow) {
         match follow {
             Follow::Nothing => {}
             Follow::LookUp(lane) => {
-                let dead_blocks = self
-                    .shared
-                    .current
-                    .load()
-                    .handlers()
-                    .iter()
-                    .any(|it| it.handler.on_dead == OnDead::Block);
+                let blocked_by_dead = self.blocked_by_dead();
                 let now = self.shared.clock.now();
-                self.look(move |reader| Look::Head(lane, reader.lane_head(lane, dead_blocks, now)));
+                self.look(move |reader| {
+                    Look::Head(lane, reader.lane_head(lane, &blocked_by_dead, now))
+                });
             }
             Follow::LeftOnDisk => self.leave_on_disk(),
         }
@@ -216,34 +274,54 @@ impl Dispatcher {
 
     /// Looks at all open runs again, from the first.
     fn rescan(&mut self) {
-        let backlog = self.backlog.get_or_insert_with(Backlog::default);
-        backlog.scanned_to = RunId::default();
-        backlog.left_meanwhile = true;
+        self.generation += 1;
+        self.lanes.forget();
+        self.backlog = Some(Backlog {
+            lacks_parked: true,
+            ..Backlog::default()
+        });
     }
 
     fn scan(&mut self) {
+        let wants_more = |it: &Backlog| !it.is_scanning && self.lanes.len() < SCAN_BELOW;
+        if !self.backlog.as_ref().is_some_and(wants_more) {
+            return;
+        }
+        let blocked_by_dead = self.blocked_by_dead();
         let Some(backlog) = &mut self.backlog else {
             return;
         };
-        if backlog.is_scanning || self.lanes.len() >= SCAN_BELOW {
-            return;
-        }
         backlog.is_scanning = true;
+        let (lacks_parked, after) = (backlog.lacks_parked, backlog.scanned_to);
+        let generation = self.generation;
+        if lacks_parked {
+            return self.look(move |reader| {
+                let lanes = reader.lanes_not_ready(&blocked_by_dead, PARKED_MAX);
+                Look::Parked(generation, lanes)
+            });
+        }
         backlog.left_meanwhile = false;
-        let after = backlog.scanned_to;
         let now = self.shared.clock.now();
         self.look(move |reader| {
             let runs = reader.ready_runs(after, SCAN_RUNS_MAX).and_then(|runs| {
                 runs.into_iter()
                     .map(|run| {
-                        let head = reader.lane_head(run.lane, false, now)?;
+                        let head = reader.lane_head(run.lane, &blocked_by_dead, now)?;
                         let is_head = head.is_some_and(|(it, _)| it.claim.id == run.claim.id);
                         Ok((run, is_head))
                     })
                     .collect()
             });
-            Look::Scan(runs)
+            Look::Scan(generation, runs)
         });
+    }
+
+    /// The handlers of which a dead run blocks its lane, as of now.
+    fn blocked_by_dead(&self) -> BlockedByDead {
+        let in_force = self.shared.current.load();
+        let handlers = in_force.handlers().iter().map(|it| &it.handler);
+        let blocking = handlers.filter(|it| it.on_dead == OnDead::Block);
+        BlockedByDead::new(blocking.map(|it| &*it.name))
     }
 
     fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
@@ -264,8 +342,19 @@ impl Dispatcher {
                 let soon = self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN);
                 self.waiting.put(soon, RunId::default(), lane);
             }
-            Ok(Look::Scan(Ok(runs))) => self.scanned(runs),
-            Ok(Look::Scan(Err(error)) | Look::Waiting(Err(error))) => {
+            Ok(Look::Parked(generation, _) | Look::Scan(generation, _))
+                if generation != self.generation => {}
+            Ok(Look::Parked(_, Ok(lanes))) => {
+                self.lanes.park_all(lanes);
+                if let Some(backlog) = &mut self.backlog {
+                    backlog.is_scanning = false;
+                    backlog.lacks_parked = false;
+                }
+            }
+            Ok(Look::Scan(_, Ok(runs))) => self.scanned(runs),
+            Ok(
+                Look::Parked(_, Err(error)) | Look::Scan(_, Err(error)) | Look::Waiting(Err(error)),
+            ) => {
                 error!(%error, "the open runs could not be read, trying again: {error}");
                 self.waiting
                     .reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));

@@ -15,7 +15,7 @@ const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Runs of one lane in memory.
 const LANE_RUNS_MAX: usize = 64;
 /// Lanes known to wait; when there are more, arrivals go by way of the disk.
-const PARKED_MAX: usize = 100_000;
+pub(super) const PARKED_MAX: usize = 100_000;
 
 /// The runs in memory, by lane.
 #[derive(Default)]
@@ -269,6 +269,30 @@ impl Lanes {
         }
     }
 
+    /// Forgets what has not begun and which heads may not start: the ledger has changed by another way than acceptance.
+    pub(super) fn forget(&mut self) {
+        self.turns.clear();
+        self.startable.clear();
+        self.parked.clear();
+        self.parked_overflowed = false;
+        (self.runs, self.bodies_bytes) = (0, 0);
+        self.lanes.retain(|_, queue| {
+            queue.runs.clear();
+            queue.more_on_disk = true;
+            match queue.phase {
+                Phase::Startable => false,
+                Phase::Running | Phase::Looking => true,
+            }
+        });
+    }
+
+    /// Lanes whose head on disk may not start.
+    pub(super) fn park_all(&mut self, lanes: Vec<Lane>) {
+        self.parked_overflowed |= lanes.len() >= PARKED_MAX;
+        let unknown = lanes.into_iter().filter(|it| !self.lanes.contains_key(it));
+        self.parked.extend(unknown);
+    }
+
     /// Whether the lane is being worked on or listed here.
     pub(super) fn holds(&self, lane: Lane) -> bool {
         self.lanes.contains_key(&lane)
@@ -420,6 +444,29 @@ mod tests {
         assert_eq!(started(&mut lanes), [2]);
         lanes.come_back(run(3, "h", 7));
         lanes.finished(Lane(7));
+        assert_eq!(started(&mut lanes), [3]);
+    }
+
+    #[test]
+    fn what_has_begun_keeps_its_lane_when_the_rest_is_forgotten() {
+        let mut lanes = Lanes::default();
+        for id in 1..=3 {
+            lanes.arrive(run(id, "h", 7));
+        }
+        lanes.arrive(run(4, "h", 8));
+        assert_eq!(lanes.next().map(|it| it.claim.id.0), Some(1));
+        lanes.forget();
+        assert_eq!((lanes.len(), started(&mut lanes)), (0, vec![]));
+        assert!(!lanes.holds(Lane(8)));
+        assert_eq!(lanes.finished(Lane(7)), Follow::LookUp(Lane(7)));
+    }
+
+    #[test]
+    fn nothing_that_comes_overtakes_a_head_that_waits_on_disk() {
+        let mut lanes = Lanes::default();
+        lanes.park_all(vec![Lane(7)]);
+        lanes.arrive(run(2, "h", 7));
+        lanes.arrive(run(3, "h", 8));
         assert_eq!(started(&mut lanes), [3]);
     }
 

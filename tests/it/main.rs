@@ -7,10 +7,14 @@
 mod support;
 
 mod bounds;
+mod clients;
 mod crash;
+mod dev;
 mod disk;
 mod effects;
 mod faults;
 mod power;
+mod reload;
+mod samples;
 mod tidy;
 mod way;

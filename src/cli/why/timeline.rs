@@ -123,7 +123,7 @@ fn of_attempt(it: &AttemptRow, now: UnixMillis) -> Vec<String> {
     lines
 }
 
-fn logged(it: &LogLine) -> String {
+pub(in crate::cli) fn logged(it: &LogLine) -> String {
     let place = if it.line == 0 {
         String::new()
     } else {
@@ -137,7 +137,7 @@ fn logged(it: &LogLine) -> String {
 }
 
 /// An error as the compilers of this world draw it.
-fn failed(it: &Failure) -> Vec<String> {
+pub(in crate::cli) fn failed(it: &Failure) -> Vec<String> {
     let mut lines = indented("    ", &it.message);
     if let Some(first) = lines.first_mut() {
         *first = format!("  {RED}error{RED:#}: {}", first.trim_start());

@@ -2,56 +2,22 @@
 
 use super::super::Receipt;
 use super::super::request::{Accept, Claim, OpenRun, PlannedRun};
-use super::writer::{ApplyError, Applying, Tables};
+use super::seen::DedupeKey;
+use super::writer::{Applying, Tables};
 use crate::event::Event;
 use crate::run::{RunId, State};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
 
-/// The part of a dedupe key that is a hash of the event's id.
-pub(super) const LOW_BITS: i64 = (1 << 30) - 1;
-/// How far from its own key an event can lie: as many scopes as have the same id, and then some.
-pub(super) const PROBES_MAX: i64 = 255;
-
-/// The hash of an event's id that its dedupe key ends with. Leaves room for probing.
-pub(super) fn low_bits(id: &str) -> i64 {
-    let hash = xxhash_rust::xxh3::xxh3_64(id.as_bytes()).cast_signed();
-    (hash & LOW_BITS).min(LOW_BITS - PROBES_MAX)
-}
-
-/// What an event is known by: a key that rises with time, and a fingerprint that tells two with one key apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct DedupeKey {
-    key: i64,
-    fingerprint: i64,
-}
-
-impl DedupeKey {
-    /// `created << 30 | 30 bits of hash(id)`: a random key would touch a cold page an event, which halves the rate at a
-    /// million events.
-    fn of(event: &Event) -> Self {
-        const CREATED_SECONDS_MAX: i64 = (1 << 33) - 1;
-        let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-        hasher.update(&(event.scope.len() as u64).to_le_bytes());
-        hasher.update(event.scope.as_bytes());
-        hasher.update(event.envelope.id.as_bytes());
-        let seconds = event
-            .envelope
-            .created
-            .seconds()
-            .clamp(0, CREATED_SECONDS_MAX);
-        Self {
-            key: seconds << 30 | low_bits(&event.envelope.id),
-            fingerprint: hasher.digest().cast_signed(),
-        }
-    }
-}
-
 /// Stores the event and its runs, or finds that it is known.
 pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
     let event = &*it.event;
     let seq = tables.next.event_seq;
-    if let Some(known) = already_seen(&tables.connection, event, seq)? {
+    let key = DedupeKey::of(event);
+    let known = tables
+        .seen
+        .find_or_add(&tables.connection, key, seq, event.received_at)?;
+    if let Some(known) = known {
         // An account's endpoint and a Connect one may share a scope: the second delivery makes only what is lacking.
         let lacking = lacking_runs(&tables.connection, known, &event.endpoint, &it.runs)?;
         let first = if lacking.is_empty() {
@@ -98,30 +64,6 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
         ])?;
     make_runs(tables, RunId::of(seq, 1), &it.runs, 0, Some(&it.event))?;
     Ok(Receipt::new(seq, false))
-}
-
-/// Marks the event as seen, under `seq`; or gives the number that it is known under.
-fn already_seen(connection: &Connection, event: &Event, seq: i64) -> Applying<Option<i64>> {
-    let DedupeKey { key, fingerprint } = DedupeKey::of(event);
-    for key in key..=key + PROBES_MAX {
-        let fresh = connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO seen (key, fingerprint, event_seq, received_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![key, fingerprint, seq, event.received_at.0])?;
-        if fresh == 1 {
-            return Ok(None);
-        }
-        let (found, known): (i64, i64) = connection
-            .prepare_cached("SELECT fingerprint, event_seq FROM seen WHERE key = ?1")?
-            .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if found == fingerprint {
-            return Ok(Some(known));
-        }
-    }
-    Err(ApplyError::Refused(format!(
-        "{PROBES_MAX} other events have the dedupe key of this one"
-    )))
 }
 
 fn lacking_runs(

@@ -49,12 +49,12 @@ pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
     Ok(Applied::Done)
 }
 
-/// Keeps a run open in another state.
+/// Keeps a run open in another state. The new epoch fences whoever still knows it as it was: in a lane that it has left.
 pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> {
     let taken = tables
         .connection
         .prepare_cached(
-            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6
+            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6, epoch = epoch + 1
              WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')",
         )?
         .execute(params![

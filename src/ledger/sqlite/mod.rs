@@ -8,6 +8,7 @@ pub mod list;
 mod migrate;
 mod order;
 pub mod read;
+mod seen;
 pub mod sql;
 mod writer;
 

@@ -236,6 +236,10 @@ fn prune(
             |row| row.get(0),
         )?
         .collect::<rusqlite::Result<_>>()?;
+    if let Some(newest) = seqs.last() {
+        tables.seen.merge_through(&tables.connection, *newest)?;
+    }
+    let connection = &tables.connection;
     for seq in &seqs {
         let range = RunId::range_of(*seq);
         let runs = [*range.start(), *range.end()];

@@ -3,8 +3,8 @@
 use super::super::compress::Dictionary;
 use super::super::folder::Folder;
 use super::super::request::{CallState, JournalEntry, OpenRun};
-use super::accept::{LOW_BITS, PROBES_MAX, low_bits};
 use super::order::open_run;
+use super::seen::{LOW_BITS, MERGED_THROUGH, PROBES_MAX, low_bits};
 use super::{OpenError, migrate};
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
@@ -27,6 +27,16 @@ pub struct Reader {
 
 /// How long a reader of the host may take: a long one keeps the log from starting anew.
 const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The handlers of which a dead run blocks its lane, as JSON.
+#[derive(Clone, Debug)]
+pub struct BlockedByDead(String);
+
+impl BlockedByDead {
+    pub fn new<'a>(handlers: impl Iterator<Item = &'a str>) -> Self {
+        Self(serde_json::Value::from_iter(handlers).to_string())
+    }
+}
 
 impl Reader {
     /// Opens the ledger of a folder for reading.
@@ -100,11 +110,15 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT seq FROM events WHERE id = ?1 AND seq IN
-                   (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4) ORDER BY seq",
+                   (SELECT event_seq FROM seen WHERE (key & ?2) BETWEEN ?3 AND ?4)
+                 UNION SELECT seq FROM events WHERE id = ?1 AND seq >
+                   (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = ?5)
+                 ORDER BY seq",
             )?
-            .query_map(params![id, LOW_BITS, low, low + PROBES_MAX], |row| {
-                row.get(0)
-            })?
+            .query_map(
+                params![id, LOW_BITS, low, low + PROBES_MAX, MERGED_THROUGH],
+                |row| row.get(0),
+            )?
             .collect()
     }
 
@@ -139,24 +153,43 @@ impl Reader {
     }
 
     /// The first run of a lane that is not finished, and its state; a waiting one whose time has come is ready. Dead
-    /// ones count when they block.
+    /// ones count when they are of a handler that they block.
     pub fn lane_head(
         &self,
         lane: Lane,
-        dead_blocks: bool,
+        blocked_by_dead: &BlockedByDead,
         now: UnixMillis,
     ) -> rusqlite::Result<Option<(OpenRun, State)>> {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay,
                    CASE WHEN state = 'waiting' AND due_at <= ?3 THEN 'ready' ELSE state END FROM runs_open
-                 WHERE lane = ?1 AND (state <> 'dead' OR ?2) ORDER BY id LIMIT 1",
+                 WHERE lane = ?1 AND (state <> 'dead' OR handler IN (SELECT value FROM json_each(?2)))
+                 ORDER BY id LIMIT 1",
             )?
-            .query_row(params![lane.0, dead_blocks, now.0], |row| {
+            .query_row(params![lane.0, blocked_by_dead.0, now.0], |row| {
                 let state: String = row.get(7)?;
                 Ok((open_run(row)?, State::parse(&state).unwrap_or(State::Held)))
             })
             .optional()
+    }
+
+    /// Lanes in which a run waits, is held, or is dead and blocks.
+    pub fn lanes_not_ready(
+        &self,
+        blocked_by_dead: &BlockedByDead,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Lane>> {
+        self.connection
+            .prepare_cached(
+                "SELECT DISTINCT lane FROM runs_open WHERE state IN ('waiting', 'held')
+                   OR (state = 'dead' AND handler IN (SELECT value FROM json_each(?1))) LIMIT ?2",
+            )?
+            .query_map(
+                params![blocked_by_dead.0, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| row.get(0).map(Lane),
+            )?
+            .collect()
     }
 
     /// Open runs of a handler, from the one after `after`: for recomputing their lanes.

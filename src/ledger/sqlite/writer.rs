@@ -5,6 +5,7 @@ use super::super::queue::Queue;
 use super::super::request::OpenRun;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
 use super::checkpoint::{self, Signal};
+use super::seen::Seen;
 use super::{Arrivals, Verdict, accept, commit, journal, judge, order};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) struct Writer {
 /// The write connection, and the numbers that it gives out next.
 pub(super) struct Tables {
     pub connection: Connection,
+    pub seen: Seen,
     pub next: Next,
     /// Runs made ready by the batch so far.
     pub arrived: Vec<OpenRun>,
@@ -72,8 +74,10 @@ impl Writer {
                 "next_change",
             )?,
         };
+        let seen = Seen::load(&connection)?;
         let state = Tables {
             connection,
+            seen,
             next,
             arrived: Vec::new(),
         };
@@ -203,9 +207,15 @@ impl Tables {
                 return Err(Verdict::Untrusted("the transaction ended by itself".into()));
             }
         }
+        match self.seen.merge_some(&self.connection) {
+            Ok(()) => {}
+            Err(ApplyError::Refused(why)) => return Err(Verdict::Untrusted(why)),
+            Err(ApplyError::Sqlite(error)) => return Err(judge(&error)),
+        }
         self.connection
             .execute_batch("COMMIT")
             .map_err(|it| judge(&it))?;
+        self.seen.committed();
         Ok(answers)
     }
 
@@ -222,6 +232,7 @@ impl Tables {
 
     fn roll_back(&mut self, before: Next) {
         self.next = before;
+        self.seen.rolled_back();
         self.arrived.clear();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

@@ -51,7 +51,7 @@ impl Scene {
 
     fn open_run(&self, id: i64, handler: &str, state: &str) {
         self.run(&format!(
-            "INSERT INTO runs_open (id, handler, lane, state, attempts, epoch, replay) VALUES ({id}, '{handler}', 7, '{state}', 1, 0, 0)"
+            "INSERT INTO runs_open (id, handler, lane, state, attempts, forgiven, epoch, replay) VALUES ({id}, '{handler}', 7, '{state}', 1, 0, 0, 0)"
         ));
     }
 
