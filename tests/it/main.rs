@@ -8,6 +8,7 @@ mod support;
 
 mod bounds;
 mod clients;
+mod commands;
 mod dev;
 mod faults;
 mod reload;
