@@ -261,6 +261,7 @@ mod tests {
         let replay = Command::Replay {
             event: "evt_1".into(),
             handler: None,
+            call_again: false,
         };
         assert!(why(replay).starts_with("a replay needs a good handlers.toml"));
     }

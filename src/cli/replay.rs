@@ -15,6 +15,9 @@ pub(super) struct Replay {
     /// Through this handler only, whether or not it takes such events
     #[arg(long, value_name = "NAME")]
     handler: Option<String>,
+    /// Make calls again that were answered in the run before; without it their answers are used
+    #[arg(long)]
+    call_again: bool,
 }
 
 impl Replay {
@@ -22,6 +25,7 @@ impl Replay {
         let command = Command::Replay {
             event: self.event.clone(),
             handler: self.handler.clone(),
+            call_again: self.call_again,
         };
         let runs = match operate(places, &command)? {
             Reply::Runs(it) => it,

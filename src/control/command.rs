@@ -15,10 +15,12 @@ pub enum Command {
     DropRun {
         run: i64,
     },
-    /// Run a stored event again, through one handler or all that want it.
+    /// Run a stored event again, through one handler or all that want it; calls that were answered stay answered unless
+    /// they are to be made again.
     Replay {
         event: String,
         handler: Option<String>,
+        call_again: bool,
     },
     /// Write records by hand; one without a body is removed.
     SetRecords {

@@ -44,12 +44,16 @@ impl Operator {
                 self.reloader.nudge();
                 reply(dropped)
             }
-            Command::Replay { event, handler } => self.replay(&event, handler.as_deref()).await,
+            Command::Replay {
+                event,
+                handler,
+                call_again,
+            } => self.replay(&event, handler.as_deref(), call_again).await,
             Command::SetRecords { records } => self.set_records(records).await,
         }
     }
 
-    async fn replay(&self, id: &str, handler: Option<&str>) -> Reply {
+    async fn replay(&self, id: &str, handler: Option<&str>, call_again: bool) -> Reply {
         let in_force = self.current.load_full();
         let planned = {
             let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +87,12 @@ impl Operator {
         }
         let mut made = Vec::new();
         for (event_seq, runs) in planned {
-            match self.ledger.order(Order::Replay { event_seq, runs }).await {
+            let replay = Order::Replay {
+                event_seq,
+                runs,
+                call_again,
+            };
+            match self.ledger.order(replay).await {
                 Ok(Ordered::Runs(runs)) => made.extend(runs.iter().map(|it| it.0)),
                 Ok(Ordered::Done { .. }) => {}
                 Ok(Ordered::NotFound(why)) => return Reply::Refused(why),

@@ -164,10 +164,12 @@ pub enum Order {
     Retry { run: RunId },
     /// Open: finished without effect.
     Drop { run: RunId, at: UnixMillis },
-    /// A new run of a stored event for each of these handlers, refused while an earlier one is open.
+    /// A new run of a stored event for each of these handlers, refused while an earlier one is open. It goes on from the
+    /// calls of the run before it, unless these are to be made anew.
     Replay {
         event_seq: i64,
         runs: Vec<PlannedRun>,
+        call_again: bool,
     },
     /// Held or ready runs of these handlers change state: `Some(why)` holds, `None` releases.
     Hold {

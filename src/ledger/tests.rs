@@ -353,6 +353,7 @@ async fn a_replay_waits_for_the_earlier_run_and_then_is_a_run_of_its_own() {
         scene.order(Order::Replay {
             event_seq: 1,
             runs: planned(),
+            call_again: false,
         })
     };
     let refused = replay().await.unwrap_err().to_string();

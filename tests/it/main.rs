@@ -8,6 +8,7 @@ mod support;
 
 mod bounds;
 mod clients;
+mod commands;
 mod crash;
 mod dev;
 mod disk;

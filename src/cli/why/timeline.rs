@@ -43,9 +43,11 @@ pub(super) fn lines(story: &RunStory, now: UnixMillis) -> Vec<String> {
         .filter(|it| first.is_none_or(|first| it.intended_at < first))
         .collect();
     if !unreported.is_empty() {
-        lines.push(format!(
-            "  {DIM}in attempts of which there is no report{DIM:#}"
-        ));
+        let by = match story.run.replay {
+            0 => "in attempts of which there is no report",
+            _ => "in an earlier run of this event",
+        };
+        lines.push(format!("  {DIM}{by}{DIM:#}"));
         lines.extend(
             unreported
                 .into_iter()

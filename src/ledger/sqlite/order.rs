@@ -24,7 +24,11 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
                 not_open(tables, *run)
             }
         }
-        Order::Replay { event_seq, runs } => replay(tables, *event_seq, runs),
+        Order::Replay {
+            event_seq,
+            runs,
+            call_again,
+        } => replay(tables, *event_seq, runs, *call_again),
         Order::Hold { handler, why } => hold(tables, handler, why.as_deref()),
         Order::Relane { lanes } => relane(tables, lanes),
         Order::SetRecord { key, body, at } => set_record(tables, key, body.as_deref(), *at),
@@ -91,7 +95,12 @@ fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
     }))
 }
 
-fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<Ordered> {
+fn replay(
+    tables: &mut Tables,
+    event_seq: i64,
+    runs: &[PlannedRun],
+    call_again: bool,
+) -> Applying<Ordered> {
     let range = RunId::range_of(event_seq);
     let known: bool = tables
         .connection
@@ -121,13 +130,13 @@ fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<
         }
     }
     for run in runs {
-        let earlier: i64 = tables
+        let (earlier, before): (i64, Option<i64>) = tables
             .connection
             .prepare_cached(
-                "SELECT count(*) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
+                "SELECT count(*), max(id) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
             )?
             .query_row(params![range.start(), range.end(), run.handler], |row| {
-                row.get(0)
+                Ok((row.get(0)?, row.get(1)?))
             })?;
         let first = RunId::of(event_seq, next_ordinal(&tables.connection, event_seq)?);
         made.append(&mut make_runs(
@@ -137,8 +146,25 @@ fn replay(tables: &mut Tables, event_seq: i64, runs: &[PlannedRun]) -> Applying<
             earlier.max(1),
             None,
         )?);
+        if let Some(before) = before.filter(|_| !call_again) {
+            go_on_from(tables, RunId(before), first)?;
+        }
     }
     Ok(Ordered::Runs(made))
+}
+
+/// The calls of a run stand in the journal of the next one too: what is settled is not made a second time.
+fn go_on_from(tables: &Tables, before: RunId, run: RunId) -> rusqlite::Result<()> {
+    tables
+        .connection
+        .prepare_cached(
+            "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
+               version, now, seen, intended_at, answered_at, answer)
+             SELECT ?2, number, state, service, method, url, request, content, idempotency_key,
+               version, now, seen, intended_at, answered_at, answer FROM journal WHERE run = ?1",
+        )?
+        .execute([before.0, run.0])?;
+    Ok(())
 }
 
 fn hold(tables: &mut Tables, handler: &str, why: Option<&str>) -> Applying<Ordered> {
