@@ -10,7 +10,7 @@ use crate::ledger::compress::Dictionary;
 use crate::ledger::request::Accept;
 use crate::ledger::{Ledger, LedgerError};
 use arc_swap::ArcSwapOption;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -230,29 +230,19 @@ async fn read(mut body: Incoming, limit_bytes: usize, limit: Duration) -> Result
         return Err(Unread::TooLarge { limit_bytes });
     }
     let whole = async {
-        let mut first: Option<Bytes> = None;
-        let mut more = BytesMut::new();
+        // Of its own, and of its exact size: a piece of the connection's buffer would keep all of that in memory for as
+        // long as a run of the event waits.
+        let mut whole = Vec::with_capacity(usize::try_from(hint.lower()).unwrap_or(0));
         while let Some(frame) = body.frame().await {
             let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() else {
                 continue;
             };
-            let so_far = first.as_ref().map_or(0, Bytes::len) + more.len();
-            if so_far + piece.len() > limit_bytes {
+            if whole.len() + piece.len() > limit_bytes {
                 return Err(Unread::TooLarge { limit_bytes });
             }
-            match first.take() {
-                // Most bodies come in one piece, which needs no copy.
-                None if more.is_empty() => first = Some(piece),
-                None => more.extend_from_slice(&piece),
-                Some(begin) => {
-                    let expected = usize::try_from(hint.lower()).unwrap_or(0);
-                    more.reserve(expected.max(begin.len() + piece.len()));
-                    more.extend_from_slice(&begin);
-                    more.extend_from_slice(&piece);
-                }
-            }
+            whole.extend_from_slice(&piece);
         }
-        Ok(first.unwrap_or_else(|| more.freeze()))
+        Ok(Bytes::from(whole))
     };
     tokio::time::timeout(limit, whole)
         .await

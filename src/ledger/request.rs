@@ -193,7 +193,7 @@ pub enum Order {
     },
     /// A value of `meta`.
     SetMeta { key: String, value: String },
-    /// Deletes one bite of what is older than this; answers how many events went.
+    /// Deletes one bite of what is older than this; answers how many old events were looked at.
     Prune {
         events_before: UnixMillis,
         dedupe_before: UnixMillis,

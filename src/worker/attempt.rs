@@ -208,6 +208,7 @@ impl Attempt {
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
             blame: self.blame,
+            is_resumed: !is_first,
             work,
         });
         passed

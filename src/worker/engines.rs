@@ -2,12 +2,13 @@
 
 use crate::ledger::folder::Folder;
 use crate::ledger::running::Running;
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::run::RunId;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::sync::Notify;
 use tracing::error;
 
@@ -24,6 +25,8 @@ pub(super) struct Turn {
     pub run: RunId,
     /// What the run is blamed for of the process's unclean ends.
     pub blame: u32,
+    /// The run goes on, after a call: not its first pass.
+    pub is_resumed: bool,
     pub work: Work,
 }
 
@@ -38,8 +41,22 @@ pub(super) struct Engines {
 
 #[derive(Default)]
 struct Waiting {
-    turns: VecDeque<Turn>,
+    begin: VecDeque<(Instant, Turn)>,
+    /// Thousands of answers may come at once; those that begin take turns with them.
+    resumed: VecDeque<(Instant, Turn)>,
+    is_turn_of_resumed: bool,
     closed: bool,
+}
+
+impl Waiting {
+    fn next(&mut self) -> Option<(Instant, Turn)> {
+        self.is_turn_of_resumed = !self.is_turn_of_resumed;
+        if self.is_turn_of_resumed {
+            self.resumed.pop_front().or_else(|| self.begin.pop_front())
+        } else {
+            self.begin.pop_front().or_else(|| self.resumed.pop_front())
+        }
+    }
 }
 
 impl Engines {
@@ -69,13 +86,20 @@ impl Engines {
     }
 
     pub(super) fn push(&self, turn: Turn) {
-        self.lock().turns.push_back(turn);
+        let mut waiting = self.lock();
+        let queue = if turn.is_resumed {
+            &mut waiting.resumed
+        } else {
+            &mut waiting.begin
+        };
+        queue.push_back((Instant::now(), turn));
+        drop(waiting);
         self.bell.notify_one();
     }
 
     /// Whether another run may begin: what waits for a thread keeps later ones of other handlers from their turn.
     pub(super) fn has_room(&self) -> bool {
-        self.lock().turns.len() < self.room_below
+        self.lock().begin.len() < self.room_below
     }
 
     /// Lets the threads end once nothing waits.
@@ -87,8 +111,14 @@ impl Engines {
     fn work(&self, slot: usize, reader: &Arc<Mutex<Reader>>, running: &Running) {
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
-        while let Some(turn) = self.take(|| self.note(running.leave(slot))) {
+        let rest = || {
+            self.note(running.leave(slot));
+            note_unread(lock(reader).let_go());
+        };
+        while let Some((began_to_wait, turn)) = self.take(rest) {
             self.note(running.enter(slot, turn.run, turn.blame));
+            // All that was committed before its turn was asked for: above all what the run before it in its lane did.
+            note_unread(lock(reader).see_since(began_to_wait));
             let work = turn.work;
             if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
                 error!(run.id = %turn.run, "a script thread panicked at run {}; the attempt counts as failed", turn.run);
@@ -98,12 +128,13 @@ impl Engines {
 
     /// The next turn, or none once closed. `rest` is called before a wait: when turns come one upon the other, the next
     /// run's name takes the place of the last one's.
-    fn take(&self, rest: impl FnOnce()) -> Option<Turn> {
+    fn take(&self, rest: impl FnOnce()) -> Option<(Instant, Turn)> {
         let mut rest = Some(rest);
         let mut waiting = self.lock();
         loop {
-            if let Some(turn) = waiting.turns.pop_front() {
-                if waiting.turns.len() + 1 == self.room_below {
+            let before = waiting.begin.len();
+            if let Some(turn) = waiting.next() {
+                if before == self.room_below && waiting.begin.len() < before {
                     self.room.notify_one();
                 }
                 return Some(turn);
@@ -132,5 +163,16 @@ impl Engines {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whatever reads next says what it could not read.
+fn note_unread(seen: Result<(), ReadError>) {
+    if let Err(error) = seen {
+        error!(%error, "the ledger cannot be read: {error}");
     }
 }

@@ -234,8 +234,9 @@ fn set_record(
     Ok(Ordered::Done { affected: 1 })
 }
 
-/// Deletes a bite of the oldest finished events with all that belongs to them. What an open or dead run needs stays, and
-/// so does everything behind it for now: the oldest come first.
+/// Looks at the next few of the oldest events and deletes those that are past their time, with all that belongs to them.
+/// What an open or dead run needs stays. Answers how many there were; none means that the look begins again with the
+/// oldest. A look at all of them at once would keep every ack waiting.
 fn prune(
     tables: &mut Tables,
     events_before: UnixMillis,
@@ -251,17 +252,24 @@ fn prune(
             .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
             .execute(params![key, value.to_string()])?;
     }
-    let seqs: Vec<i64> = connection
+    let looked_at: Vec<(i64, bool)> = connection
         .prepare_cached(
-            "SELECT seq FROM events WHERE received_at < ?1 AND NOT EXISTS (SELECT 1 FROM runs_open
-               WHERE runs_open.id BETWEEN events.seq * ?2 AND events.seq * ?2 + ?2 - 1)
-             ORDER BY seq LIMIT ?3",
+            "SELECT seq, EXISTS (SELECT 1 FROM runs_open WHERE runs_open.id BETWEEN seq * ?2 AND seq * ?2 + ?2 - 1)
+             FROM (SELECT seq, received_at FROM events WHERE seq > ?3 ORDER BY seq LIMIT ?4) WHERE received_at < ?1",
         )?
         .query_map(
-            [events_before.0, RUNS_PER_EVENT_MAX, EVENTS_PER_BITE],
-            |row| row.get(0),
+            [
+                events_before.0,
+                RUNS_PER_EVENT_MAX,
+                tables.pruned_through,
+                EVENTS_PER_BITE,
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?
         .collect::<rusqlite::Result<_>>()?;
+    tables.pruned_through = looked_at.last().map_or(0, |(seq, _)| *seq);
+    let is_finished = |(seq, is_open): &(i64, bool)| (!is_open).then_some(*seq);
+    let seqs: Vec<i64> = looked_at.iter().filter_map(is_finished).collect();
     if let Some(newest) = seqs.last() {
         tables.seen.merge_through(&tables.connection, *newest)?;
     }
@@ -292,7 +300,7 @@ fn prune(
         )?
         .execute([events_before.0, EVENTS_PER_BITE])?;
     Ok(Ordered::Done {
-        affected: seqs.len(),
+        affected: looked_at.len(),
     })
 }
 

@@ -23,6 +23,8 @@ pub use rusqlite::Error as ReadError;
 pub struct Reader {
     pub(super) connection: Connection,
     dictionaries: HashMap<i64, Dictionary>,
+    /// When the view of the ledger that is held was taken, if one is.
+    view_since: Option<Instant>,
 }
 
 /// How long a reader of the host may take: a long one keeps the log from starting anew.
@@ -62,7 +64,30 @@ impl Reader {
         Ok(Self {
             connection,
             dictionaries: HashMap::new(),
+            view_since: None,
         })
+    }
+
+    /// Looks at the ledger as it was at this moment or later, and goes on looking at the same view until it is too old
+    /// for a later call of this. What is read of a view is cached; each new one begins with nothing.
+    pub fn see_since(&mut self, moment: Instant) -> rusqlite::Result<()> {
+        if self.view_since.is_some_and(|it| it >= moment) {
+            return Ok(());
+        }
+        self.let_go()?;
+        // The view is taken with the first thing that is read: not before now.
+        let now = Instant::now();
+        self.connection.execute_batch("BEGIN")?;
+        self.view_since = Some(now);
+        Ok(())
+    }
+
+    /// Holds no view any more: one that is held keeps the log from beginning anew.
+    pub fn let_go(&mut self) -> rusqlite::Result<()> {
+        if self.view_since.take().is_some() {
+            self.connection.execute_batch("COMMIT")?;
+        }
+        Ok(())
     }
 
     /// The event with this number.

@@ -25,6 +25,8 @@ pub(super) struct Tables {
     pub connection: Connection,
     pub seen: Seen,
     pub next: Next,
+    /// Up to which event retention has looked in its present round.
+    pub pruned_through: i64,
     /// Runs made ready by the batch so far.
     pub arrived: Vec<OpenRun>,
 }
@@ -79,6 +81,7 @@ impl Writer {
             connection,
             seen,
             next,
+            pruned_through: 0,
             arrived: Vec::new(),
         };
         Ok(Self {
