@@ -208,7 +208,10 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type()?.is_dir() {
             copy_folder(&entry.path(), &to.join(entry.file_name()))?;
         } else if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
+            let copy = to.join(entry.file_name());
+            fs::copy(entry.path(), &copy)?;
+            // What is left unwritten would reach the disk during the measurement.
+            fs::File::open(copy)?.sync_all()?;
         }
     }
     Ok(())
