@@ -36,6 +36,8 @@ pub(crate) struct Bench {
     pub(crate) filled: OnceLock<PathBuf>,
     pub(crate) rounds: usize,
     pub(crate) round: Duration,
+    /// For how long runs are to keep up.
+    pub(crate) sustained: Duration,
     pub(crate) table: Table,
 }
 

@@ -44,6 +44,9 @@ struct Arguments {
     /// Length of one such round.
     #[arg(long, default_value_t = 5)]
     round_seconds: u64,
+    /// For how long runs are to keep up.
+    #[arg(long, default_value_t = 60)]
+    sustained_seconds: u64,
     /// The hookyard program; by default the one beside this one.
     #[arg(long)]
     hookyard: Option<PathBuf>,
@@ -94,6 +97,7 @@ fn main() -> Result<()> {
         } else {
             arguments.round_seconds.max(1)
         }),
+        sustained: Duration::from_secs(arguments.sustained_seconds.max(1)),
         table: table::Table::default(),
     };
     let outcome = scenarios::run(&mut bench, &arguments.scenarios);

@@ -12,7 +12,6 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const SUSTAINED: Duration = Duration::from_secs(60);
 const SATURATED: Duration = Duration::from_secs(10);
 
 pub(crate) fn fresh(bench: &mut Bench) -> Result<()> {
@@ -40,7 +39,7 @@ fn sustained(bench: &mut Bench, host: &Host, label: &str) -> Result<()> {
         host.address(),
         64,
         Pace::Closed,
-        bench.time(SUSTAINED),
+        bench.time(bench.sustained),
         &reins,
     );
     let report = run_within_backlog(&load, &mut bench.source(KIND)?, &ledger)?;
