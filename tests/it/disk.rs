@@ -129,17 +129,27 @@ fn a_failed_sync_of_the_database_ends_the_host_without_a_wrong_answer() {
 
 #[test]
 fn a_failed_sync_at_a_checkpoints_end_ends_the_host_without_a_wrong_answer() {
-    /// Frames at which a checkpoint begins, as bytes of the log.
+    /// Frames at which the log is to begin anew, as bytes of it.
     const CHECKPOINT_AT_BYTES: u64 = 16_000 * 4_120;
     let service = FakeService::start();
     let mut ill = Ill::start("127.1.0.8", &service, "ledger.db", Next::AfterPowerCut);
     let mut client = ill.host.client();
     let mut acknowledged = Vec::new();
-    let length = |file: PathBuf| fs::metadata(file).map_or(0, |it| it.len());
-    while length(ill.host.data().join("ledger.db-wal")) < CHECKPOINT_AT_BYTES {
+    let mut post = |acknowledged: &mut Vec<String>| {
         let it = effects::big();
         assert_eq!(client.post(PATH, &it).unwrap().status, 200);
         acknowledged.push(it.id);
+    };
+    let length = |file: PathBuf| fs::metadata(file).map_or(0, |it| it.len());
+    // Nothing is copied that a reader does not see yet, and so the log grows.
+    let looking = ill.host.ledger();
+    looking.hold_view();
+    while length(ill.host.data().join("ledger.db-wal")) < CHECKPOINT_AT_BYTES {
+        post(&mut acknowledged);
+    }
+    drop(looking);
+    while length(ill.host.data().join("ledger.db")) < CHECKPOINT_AT_BYTES / 8 {
+        post(&mut acknowledged);
     }
     // Nobody writes, so that the thread copies all that there is; the next sync is that of the writer's rest, once the
     // thread has done its last. Should it be slower than this, the law is the same.

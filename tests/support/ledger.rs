@@ -21,6 +21,14 @@ impl LedgerView {
         Some(Self { connection })
     }
 
+    /// Goes on seeing the ledger as it is now, until dropped: no checkpoint gets past it meanwhile.
+    pub fn hold_view(&self) {
+        self.connection
+            .execute_batch("BEGIN")
+            .expect("no transaction is open");
+        self.open_runs();
+    }
+
     /// A query for one number.
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
