@@ -1,33 +1,41 @@
-//! The event as a script sees it: a value that nothing can change, built once an attempt and shared by its replays.
+//! The event as a script sees it: a value that nothing can change.
 //!
 //! Rhai's constants and shared values can be changed from inside a script, so the event is a type of our own that has
 //! an indexer to read and none to write. A field that is not there is an error with its whole path.
 
 use super::error::{HostError, ScriptResult};
-use super::json;
+use super::tape::{At, Tape, Value};
 use crate::diagnostic::did_you_mean;
+use bytes::Bytes;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a script calls `event`.
 #[derive(Debug)]
 pub struct FrozenEvent {
-    root: Dynamic,
+    root: FrozenObject,
 }
 
-/// Reads a payload; reused over all replays of an attempt.
-pub fn freeze(body: &[u8]) -> Result<Arc<FrozenEvent>, String> {
-    let root =
-        json::freeze(body, "event").map_err(|error| format!("the event is not JSON: {error}"))?;
-    if !root.is::<FrozenObject>() {
-        return Err("the event is JSON, but not an object".to_owned());
+/// Reads a payload.
+pub fn freeze(payload: &Bytes) -> Result<Arc<FrozenEvent>, String> {
+    let tape = Tape::read(payload).map_err(|error| format!("the event is not JSON: {error}"))?;
+    match tape.value(0) {
+        Value::Object { .. } => {
+            let root = FrozenObject(Arc::new(Content::new(Arc::new(tape), 0)));
+            Ok(Arc::new(FrozenEvent { root }))
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::List { .. } => Err("the event is JSON, but not an object".to_owned()),
     }
-    Ok(Arc::new(FrozenEvent { root }))
 }
 
 impl FrozenEvent {
     pub(super) fn root(&self) -> Dynamic {
-        self.root.clone()
+        Dynamic::from(self.root.clone())
     }
 }
 
@@ -41,28 +49,64 @@ pub(super) struct FrozenList(Arc<Content<Array>>);
 
 #[derive(Debug)]
 struct Content<T> {
+    tape: Arc<Tape>,
+    at: At,
+    /// All that is inside, once somebody wants more than one of it.
+    values: OnceLock<T>,
+}
+
+impl<T> Content<T> {
+    fn new(tape: Arc<Tape>, at: At) -> Self {
+        Self {
+            tape,
+            at,
+            values: OnceLock::new(),
+        }
+    }
+
     /// As the script would write it: `event.data.object`.
-    path: Box<str>,
-    values: T,
+    fn path(&self) -> String {
+        self.tape.path(self.at)
+    }
+
+    fn value(&self, at: At) -> Dynamic {
+        match self.tape.value(at) {
+            Value::Null => Dynamic::UNIT,
+            Value::Bool(it) => it.into(),
+            Value::Int(it) => it.into(),
+            Value::Float(it) => it.into(),
+            Value::Text(it) => self.tape.text(it).into(),
+            Value::Object { .. } => {
+                Dynamic::from(FrozenObject(Arc::new(Content::new(self.tape.clone(), at))))
+            }
+            Value::List { .. } => {
+                Dynamic::from(FrozenList(Arc::new(Content::new(self.tape.clone(), at))))
+            }
+        }
+    }
 }
 
 impl FrozenObject {
-    pub(super) fn new(path: &str, values: Map) -> Self {
-        Self(Arc::new(Content {
-            path: path.into(),
-            values,
-        }))
+    pub(super) fn fields(&self) -> &Map {
+        let it = &self.0;
+        it.values.get_or_init(|| {
+            let fields = it.tape.inside(it.at);
+            fields
+                .map(|(name, at)| (name.into(), it.value(at)))
+                .collect()
+        })
     }
 
-    pub(super) fn fields(&self) -> &Map {
-        &self.0.values
+    fn find(&self, name: &str) -> Option<Dynamic> {
+        let it = &self.0;
+        it.tape.field(it.at, name).map(|at| it.value(at))
     }
 
     fn field(&self, name: &str, context: &NativeCallContext) -> ScriptResult<Dynamic> {
-        if let Some(it) = self.fields().get(name) {
-            return Ok(it.clone());
+        if let Some(it) = self.find(name) {
+            return Ok(it);
         }
-        let path = &self.0.path;
+        let path = self.0.path();
         let help = match did_you_mean(name, self.fields().keys().map(|it| it.as_str())) {
             Some(near) => format!("did you mean `{path}.{near}`?"),
             None => format!(
@@ -78,15 +122,12 @@ impl FrozenObject {
 }
 
 impl FrozenList {
-    pub(super) fn new(path: &str, values: Array) -> Self {
-        Self(Arc::new(Content {
-            path: path.into(),
-            values,
-        }))
-    }
-
     pub(super) fn items(&self) -> &Array {
-        &self.0.values
+        let it = &self.0;
+        it.values.get_or_init(|| {
+            let items = it.tape.inside(it.at);
+            items.map(|(_, at)| it.value(at)).collect()
+        })
     }
 
     fn item(&self, index: i64, context: &NativeCallContext) -> ScriptResult<Dynamic> {
@@ -99,7 +140,7 @@ impl FrozenList {
             usize::try_from(index).ok()
         };
         at.and_then(|at| self.items().get(at)).cloned().ok_or_else(|| {
-            let path = &self.0.path;
+            let path = self.0.path();
             HostError::new(format!("there is no `{path}[{index}]`: the list has {length} items, counted from 0"))
                 .help(format!("ask first: `if {path}.len() > {index} {{ … }}`, or go through all: `for it in {path} {{ … }}`"))
                 .at(context)
@@ -141,10 +182,10 @@ pub(super) fn register(engine: &mut Engine) {
             },
         )
         .register_fn("get", |it: &mut FrozenObject, name: &str| {
-            it.fields().get(name).cloned().unwrap_or(Dynamic::UNIT)
+            it.find(name).unwrap_or(Dynamic::UNIT)
         })
         .register_fn("contains", |it: &mut FrozenObject, name: &str| {
-            it.fields().contains_key(name)
+            it.find(name).is_some()
         })
         .register_fn("len", |it: &mut FrozenObject| it.fields().len() as i64)
         .register_fn("is_empty", |it: &mut FrozenObject| it.fields().is_empty())
@@ -165,7 +206,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_indexer_get(|context: NativeCallContext, it: &mut FrozenList, index: i64| it.item(index, &context))
         .register_indexer_get(
             |context: NativeCallContext, it: &mut FrozenList, name: ImmutableString| -> ScriptResult<Dynamic> {
-                let path = &it.0.path;
+                let path = it.0.path();
                 Err(HostError::new(format!("`{path}` is a list, so it has no `{name}`"))
                     .help(format!("say which item, `{path}[0].{name}`, or go through all: `for it in {path} {{ it.{name} }}`"))
                     .at(&context))

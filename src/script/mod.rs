@@ -26,6 +26,7 @@ mod parse;
 mod replay;
 mod slips;
 mod state;
+mod tape;
 mod text;
 mod view;
 mod words;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Puts quotes around numbers that would not survive as `i64` or `f64`.
-pub(super) fn quote_inexact_numbers(json: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::script) fn quote_inexact_numbers(json: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted: Option<Vec<u8>> = None;
     let mut copied = 0;
     let mut at = 0;

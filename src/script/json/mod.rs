@@ -8,6 +8,7 @@ mod names;
 mod read;
 mod write;
 
+pub(super) use exact::quote_inexact_numbers;
 pub(super) use names::field_names;
-pub(super) use read::{freeze, parse};
+pub(super) use read::parse;
 pub(super) use write::{map_text, text};

@@ -60,7 +60,7 @@ fn nothing_changes_the_event() {
         let Ok(program) = given.compile() else {
             continue;
         };
-        let event = freeze(EVENT.as_bytes()).expect("an event");
+        let event = freeze(&Bytes::from(EVENT)).expect("an event");
         let expected: serde_json::Value = serde_json::from_str(EVENT).expect("JSON");
         on_script_thread(|| {
             for _ in 0..2 {
@@ -175,9 +175,17 @@ fn numbers_stay_what_they_are() {
 
 #[test]
 fn what_is_no_object_is_no_event() {
-    assert!(freeze(b"[1]").unwrap_err().contains("not an object"));
-    assert!(freeze(b"{\"a\":").unwrap_err().contains("not JSON"));
-    assert!(freeze(b"{} x").is_err());
+    assert!(
+        freeze(&Bytes::from("[1]"))
+            .unwrap_err()
+            .contains("not an object")
+    );
+    assert!(
+        freeze(&Bytes::from("{\"a\":"))
+            .unwrap_err()
+            .contains("not JSON")
+    );
+    assert!(freeze(&Bytes::from("{} x")).is_err());
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
-    assert!(freeze(deep.as_bytes()).is_err());
+    assert!(freeze(&Bytes::from(deep)).is_err());
 }

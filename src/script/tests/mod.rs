@@ -21,6 +21,7 @@ use crate::clock::UnixMillis;
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::record::{Change, Record, RecordKey};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -194,7 +195,7 @@ impl Given {
 fn run(program: &Program, event: &str, world: Box<dyn World>) -> Pass {
     program.run(
         &attempt(event),
-        &freeze(event.as_bytes()).expect("an event"),
+        &freeze(&Bytes::copy_from_slice(event.as_bytes())).expect("an event"),
         world,
     )
 }

@@ -1,0 +1,432 @@
+//! A payload read once into one flat list of values, in the order of its text.
+//!
+//! Most of an event is never looked at: a text stays where it is in the payload until a script asks for it.
+
+use super::json::quote_inexact_numbers;
+use bytes::Bytes;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The values of one JSON text.
+#[derive(Debug)]
+pub(super) struct Tape {
+    payload: Bytes,
+    /// Texts that are not in the payload as they are meant: those with escapes in them.
+    unescaped: String,
+    nodes: Vec<Node>,
+}
+
+/// The place of a value in its tape. The first is the whole payload.
+pub(super) type At = u32;
+
+#[derive(Debug)]
+struct Node {
+    /// Of an object's field.
+    key: Span,
+    value: Value,
+    /// What it is inside of; the first is inside of itself.
+    parent: At,
+}
+
+/// What a value is. Those inside of an object or a list follow it, up to `end`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Span),
+    Object { end: At },
+    List { end: At },
+}
+
+/// Where a text is: in the payload, or among what had to be unescaped.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    start: u32,
+    size_bytes: u32,
+    is_unescaped: bool,
+}
+
+impl Tape {
+    /// Reads a payload. A number that neither an `i64` nor an `f64` holds exactly becomes text, as it came.
+    pub(super) fn read(payload: &Bytes) -> Result<Self, String> {
+        let (tape, is_inexact) = Self::read_once(payload.clone())?;
+        if !is_inexact {
+            return Ok(tape);
+        }
+        // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
+        match quote_inexact_numbers(payload) {
+            Cow::Borrowed(_) => Ok(tape),
+            Cow::Owned(quoted) => Self::read_once(quoted.into()).map(|(it, _)| it),
+        }
+    }
+
+    fn read_once(payload: Bytes) -> Result<(Self, bool), String> {
+        if u32::try_from(payload.len()).is_err() {
+            return Err("it has 4 GiB or more".to_owned());
+        }
+        let text = std::str::from_utf8(&payload).map_err(|error| error.to_string())?;
+        let mut writer = Writer {
+            base: text.as_ptr() as usize,
+            unescaped: String::new(),
+            nodes: Vec::with_capacity(text.len() / 32),
+            is_inexact: false,
+        };
+        let mut reader = serde_json::Deserializer::from_str(text);
+        Put {
+            writer: &mut writer,
+            key: Span::default(),
+            parent: 0,
+        }
+        .deserialize(&mut reader)
+        .and_then(|()| reader.end())
+        .map_err(|error| error.to_string())?;
+        let Writer {
+            unescaped,
+            nodes,
+            is_inexact,
+            ..
+        } = writer;
+        let tape = Self {
+            payload,
+            unescaped,
+            nodes,
+        };
+        Ok((tape, is_inexact))
+    }
+
+    pub(super) fn value(&self, at: At) -> Value {
+        self.nodes[at as usize].value
+    }
+
+    pub(super) fn text(&self, span: Span) -> &str {
+        let range = span.start as usize..(span.start + span.size_bytes) as usize;
+        if span.is_unescaped {
+            &self.unescaped[range]
+        } else {
+            std::str::from_utf8(&self.payload[range]).expect("the payload was read as text")
+        }
+    }
+
+    /// What is directly inside of an object or a list, with the names of an object's fields.
+    pub(super) fn inside(&self, at: At) -> impl Iterator<Item = (&str, At)> {
+        let mut next = at + 1;
+        let end = match self.value(at) {
+            Value::Object { end } | Value::List { end } => end,
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => next,
+        };
+        std::iter::from_fn(move || {
+            let it = (next < end).then_some(next)?;
+            next = self.after(it);
+            Some((self.text(self.nodes[it as usize].key), it))
+        })
+    }
+
+    /// The field of an object. The last one, should there be several of one name.
+    pub(super) fn field(&self, at: At, name: &str) -> Option<At> {
+        let is_named = |it: &(&str, At)| it.0 == name;
+        self.inside(at).filter(is_named).map(|(_, it)| it).last()
+    }
+
+    /// As a script writes it: `event.data.object.lines.data[0]`.
+    pub(super) fn path(&self, at: At) -> String {
+        if at == 0 {
+            return "event".to_owned();
+        }
+        let Node { key, parent, .. } = &self.nodes[at as usize];
+        let path = self.path(*parent);
+        match self.value(*parent) {
+            Value::List { .. } => {
+                let index = self.inside(*parent).take_while(|(_, it)| *it < at).count();
+                format!("{path}[{index}]")
+            }
+            Value::Object { .. }
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_) => format!("{path}.{}", self.text(*key)),
+        }
+    }
+
+    fn after(&self, at: At) -> At {
+        match self.value(at) {
+            Value::Object { end } | Value::List { end } => end,
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => {
+                at + 1
+            }
+        }
+    }
+}
+
+struct Writer {
+    /// Where the payload begins, to tell where in it a text is.
+    base: usize,
+    unescaped: String,
+    nodes: Vec<Node>,
+    is_inexact: bool,
+}
+
+impl Writer {
+    fn borrowed(&self, text: &str) -> Span {
+        Span {
+            start: (text.as_ptr() as usize - self.base) as u32,
+            size_bytes: text.len() as u32,
+            is_unescaped: false,
+        }
+    }
+
+    /// Never longer than the payload, which is bounded: an escape is longer than what it means, and so are the digits of
+    /// a number.
+    fn kept(&mut self, text: &str) -> Span {
+        let start = self.unescaped.len() as u32;
+        self.unescaped.push_str(text);
+        Span {
+            start,
+            size_bytes: text.len() as u32,
+            is_unescaped: true,
+        }
+    }
+}
+
+/// Puts one value, and what is inside of it, at the end of the tape.
+struct Put<'a> {
+    writer: &'a mut Writer,
+    key: Span,
+    parent: At,
+}
+
+impl Put<'_> {
+    fn put(self, value: Value) {
+        let Self {
+            writer,
+            key,
+            parent,
+        } = self;
+        writer.nodes.push(Node { key, value, parent });
+    }
+
+    /// Begins an object or a list, whose end is not known yet.
+    fn open(writer: &mut Writer, key: Span, parent: At) -> At {
+        let at = writer.nodes.len() as At;
+        writer.nodes.push(Node {
+            key,
+            value: Value::Null,
+            parent,
+        });
+        at
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Put<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Put<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.put(Value::Null);
+        Ok(())
+    }
+    fn visit_bool<E>(self, it: bool) -> Result<(), E> {
+        self.put(Value::Bool(it));
+        Ok(())
+    }
+    fn visit_i64<E>(self, it: i64) -> Result<(), E> {
+        self.put(Value::Int(it));
+        Ok(())
+    }
+    fn visit_u64<E>(self, it: u64) -> Result<(), E> {
+        let value = match i64::try_from(it) {
+            Ok(it) => Value::Int(it),
+            Err(_) => Value::Text(self.writer.kept(&it.to_string())),
+        };
+        self.put(value);
+        Ok(())
+    }
+    fn visit_f64<E>(self, it: f64) -> Result<(), E> {
+        self.writer.is_inexact = true;
+        self.put(Value::Float(it));
+        Ok(())
+    }
+    fn visit_borrowed_str<E>(self, it: &'de str) -> Result<(), E> {
+        let span = self.writer.borrowed(it);
+        self.put(Value::Text(span));
+        Ok(())
+    }
+    fn visit_str<E>(self, it: &str) -> Result<(), E> {
+        let span = self.writer.kept(it);
+        self.put(Value::Text(span));
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<(), A::Error> {
+        let Self {
+            writer,
+            key,
+            parent,
+        } = self;
+        let at = Put::open(writer, key, parent);
+        while from
+            .next_element_seed(Put {
+                writer: &mut *writer,
+                key: Span::default(),
+                parent: at,
+            })?
+            .is_some()
+        {}
+        let end = writer.nodes.len() as At;
+        writer.nodes[at as usize].value = Value::List { end };
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<(), A::Error> {
+        let Self {
+            writer,
+            key,
+            parent,
+        } = self;
+        let at = Put::open(writer, key, parent);
+        while let Some(key) = from.next_key_seed(Name(writer))? {
+            from.next_value_seed(Put {
+                writer: &mut *writer,
+                key,
+                parent: at,
+            })?;
+        }
+        let end = writer.nodes.len() as At;
+        writer.nodes[at as usize].value = Value::Object { end };
+        Ok(())
+    }
+}
+
+/// The name of a field.
+struct Name<'a>(&'a mut Writer);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Span;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<Span, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name<'_> {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+    fn visit_borrowed_str<E>(self, it: &'de str) -> Result<Span, E> {
+        Ok(self.0.borrowed(it))
+    }
+    fn visit_str<E>(self, it: &str) -> Result<Span, E> {
+        Ok(self.0.kept(it))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every value of the tape, by its path.
+    #[track_caller]
+    fn check(json: &str, expected: &[&str]) {
+        let tape = Tape::read(&Bytes::copy_from_slice(json.as_bytes())).unwrap();
+        let told: Vec<String> = (0..tape.nodes.len() as At)
+            .map(|at| {
+                let value = match tape.value(at) {
+                    Value::Null => "null".to_owned(),
+                    Value::Bool(it) => it.to_string(),
+                    Value::Int(it) => it.to_string(),
+                    Value::Float(it) => format!("{it:?}"),
+                    Value::Text(it) => format!("{:?}", tape.text(it)),
+                    Value::Object { .. } => format!("object of {}", tape.inside(at).count()),
+                    Value::List { .. } => format!("list of {}", tape.inside(at).count()),
+                };
+                format!("{} {value}", tape.path(at))
+            })
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn every_value_has_its_place_and_path() {
+        check(
+            r#"{"a": [1, {"b": null}, []], "c": {"d": true, "e": "text"}, "f": -2.5}"#,
+            &[
+                "event object of 3",
+                "event.a list of 3",
+                "event.a[0] 1",
+                "event.a[1] object of 1",
+                "event.a[1].b null",
+                "event.a[2] list of 0",
+                "event.c object of 2",
+                "event.c.d true",
+                "event.c.e \"text\"",
+                "event.f -2.5",
+            ],
+        );
+    }
+
+    #[test]
+    fn escapes_mean_what_they_stand_for_in_names_too() {
+        check(
+            r#"{"\u00e4\n": "a\tb", "plain": "ä"}"#,
+            &[
+                "event object of 2",
+                "event.ä\n \"a\\tb\"",
+                "event.plain \"ä\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_number_that_would_change_stays_as_it_came() {
+        check(
+            r#"[9223372036854775807, 9223372036854775808, 0.10000000000000000001, 1.50]"#,
+            &[
+                "event list of 4",
+                "event[0] 9223372036854775807",
+                "event[1] \"9223372036854775808\"",
+                "event[2] \"0.10000000000000000001\"",
+                "event[3] 1.5",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_last_of_several_fields_of_one_name_counts() {
+        let tape = Tape::read(&Bytes::from_static(br#"{"a": 1, "b": {"a": 3}, "a": 2}"#)).unwrap();
+        let found = tape.field(0, "a").map(|it| tape.value(it));
+        assert!(matches!(found, Some(Value::Int(2))));
+        assert!(tape.field(0, "c").is_none());
+    }
+
+    #[test]
+    fn what_is_not_one_json_value_is_refused() {
+        for json in [
+            "",
+            "{",
+            "{} {}",
+            "{\"a\":}",
+            "[1,]",
+            "{\"a\" 1}",
+            "nul",
+            "\"\u{1}\"",
+        ] {
+            assert!(Tape::read(&Bytes::from(json)).is_err(), "{json}");
+        }
+        assert!(Tape::read(&Bytes::from_static(b"\"\xff\"")).is_err());
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        assert!(Tape::read(&Bytes::from(deep)).is_err());
+    }
+}
