@@ -12,14 +12,17 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Frames in the log at which it is to begin anew: 64 MiB of pages.
 const FRAMES_BEFORE_CHECKPOINT: i64 = 16_000;
 /// Frames by which the log grows before the next slice of it is copied.
 const FRAMES_PER_SLICE: i64 = 500;
+/// Under a load that fills the disk larger slices cost less: pages that change all the time are copied with each.
+const BETWEEN_SLICES: Duration = Duration::from_millis(70);
 /// Frames that the writer copies itself.
 const FRAMES_LEFT_TO_WRITER_MAX: i64 = 50;
 /// Passes before the rest is left to the writer, however long it is: the log must not grow without end.
@@ -28,15 +31,15 @@ const PASSES_MAX: usize = 10;
 /// The thread that copies the bulk.
 pub(super) struct Checkpointer {
     pub thread: JoinHandle<()>,
-    signal: Signal,
+    pub signal: Signal,
 }
 
 /// The writer's side.
-#[derive(Clone)]
 pub(super) struct Signal {
     start: SyncSender<()>,
     /// Frames in the log when the last slice was asked for.
-    asked_at: Arc<AtomicI64>,
+    asked_at_frames: i64,
+    asked_at: Instant,
     finish: Arc<AtomicBool>,
     failed: Arc<AtomicBool>,
 }
@@ -61,7 +64,8 @@ impl Checkpointer {
         let failed = Arc::new(AtomicBool::new(false));
         let signal = Signal {
             start,
-            asked_at: Arc::default(),
+            asked_at_frames: 0,
+            asked_at: Instant::now(),
             finish: finish.clone(),
             failed: failed.clone(),
         };
@@ -79,27 +83,23 @@ impl Checkpointer {
             })?;
         Ok(Self { thread, signal })
     }
-
-    pub(super) fn signal(&self) -> Signal {
-        self.signal.clone()
-    }
 }
 
 impl Signal {
     /// Asks for the next slice once the log is that much longer. Called after each commit, by the writer alone.
-    pub(super) fn after_commit(&self, frames_in_log: i64) {
-        let asked_at = self.asked_at.load(Ordering::Relaxed);
-        // Fewer than before: the log has begun anew.
-        let grown = if frames_in_log < asked_at {
+    pub(super) fn after_commit(&mut self, frames_in_log: i64) {
+        let grown = if frames_in_log < self.asked_at_frames {
+            // The log has begun anew.
             frames_in_log
         } else {
-            frames_in_log - asked_at
+            frames_in_log - self.asked_at_frames
         };
-        if grown >= FRAMES_PER_SLICE {
-            self.asked_at.store(frames_in_log, Ordering::Relaxed);
-            // A full channel means that the thread has not even begun with the one before.
-            let _ = self.start.try_send(());
+        if grown < FRAMES_PER_SLICE || self.asked_at.elapsed() < BETWEEN_SLICES {
+            return;
         }
+        (self.asked_at_frames, self.asked_at) = (frames_in_log, Instant::now());
+        // A full channel means that the thread has not even begun with the one before.
+        let _ = self.start.try_send(());
     }
 
     /// Whether the bulk is copied and the writer is to do the rest now.

@@ -159,7 +159,7 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
         connection,
         queue.clone(),
         arrivals.clone(),
-        checkpointer.signal(),
+        checkpointer.signal,
     )
     .map_err(at)?;
     let writer = std::thread::Builder::new()
