@@ -2,6 +2,8 @@
 
 pub(super) mod answer;
 mod control;
+#[cfg(test)]
+pub(super) mod counted;
 mod encode;
 mod form;
 #[cfg(test)]
@@ -37,7 +39,10 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     super::frozen::register(engine);
     super::error::register(engine);
     #[cfg(test)]
-    hang::register(engine);
+    {
+        counted::register(engine);
+        hang::register(engine);
+    }
 }
 
 /// The refusal of what a handler was not given; `list` is the key in handlers.toml.
