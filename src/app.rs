@@ -12,7 +12,7 @@ use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{self, Ledger, LedgerError, Opened, Ordered};
 use crate::reload::{self, First, Location, Reloader};
-use crate::worker::Worker;
+use crate::worker::{Lost, Worker};
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
 use std::net::TcpListener;
@@ -160,6 +160,7 @@ impl Host {
             clock.clone(),
         )?;
         let nudge = worker.nudge();
+        let lost = worker.lost();
         let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
@@ -175,9 +176,10 @@ impl Host {
         reloader.settle_first(&first, hash).await?;
 
         let readiness: Readiness = {
-            let reloader = reloader.clone();
+            let (reloader, lost, current) = (reloader.clone(), lost.clone(), current.clone());
             Arc::new(move || {
-                let problems = reloader.problems();
+                let mut problems = reloader.problems();
+                problems.extend(lost.problems(&current.load()));
                 if problems.is_empty() {
                     Ok(())
                 } else {
@@ -248,6 +250,7 @@ impl Host {
         ));
         tasks.spawn(obey(signals, asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
+        tasks.spawn(watch_scripts(lost.clone(), shutdown.clone()));
         let working = tokio::spawn(worker.run(shutdown.clone()));
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
@@ -281,13 +284,14 @@ impl Host {
             bail!("the ledger could not be flushed in time; nothing that was answered 200 is lost");
         }
         let _ = std::fs::remove_file(options.folder.control_socket());
-        match failed {
-            Some(why) => bail!("{why}"),
-            None => {
-                info!("stopped");
-                Ok(())
-            }
+        if let Some(why) = failed {
+            bail!("{why}");
         }
+        if let Some(why) = lost.why_used_up() {
+            bail!("{why}");
+        }
+        info!("stopped");
+        Ok(())
     }
 }
 
@@ -385,6 +389,19 @@ async fn watch_ledger(ledger: Ledger, shutdown: CancellationToken) {
     };
     error!("{why}");
     // Whoever is being refused gets his 503 first.
+    tokio::time::sleep(FAREWELL).await;
+    shutdown.cancel();
+}
+
+/// When too many threads are lost to stuck scripts, only a fresh process has all of them: it ends, with an error, so
+/// that whoever looks after it starts another.
+async fn watch_scripts(lost: Arc<Lost>, shutdown: CancellationToken) {
+    tokio::select! {
+        () = lost.used_up() => {}
+        () = shutdown.cancelled() => return,
+    }
+    error!("{}", lost.why_used_up().unwrap_or_default());
+    // The runs that were given up last are written down first.
     tokio::time::sleep(FAREWELL).await;
     shutdown.cancel();
 }

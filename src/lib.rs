@@ -14,6 +14,7 @@ pub mod event;
 pub mod in_force;
 pub mod ingress;
 pub mod ledger;
+pub mod memory;
 pub mod record;
 pub mod reload;
 pub mod router;

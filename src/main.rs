@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Scripts and requests allocate a great deal.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     hookyard::cli::main()
 }

@@ -40,6 +40,70 @@ pub(crate) fn waiting(service_url: &str, connections_max: u64) -> Setup {
     )
 }
 
+/// Each event of one type is run by every hostile script, each of which fails and comes again.
+pub(crate) fn hostile() -> Setup {
+    let mut handlers = TWO_RECORDS_HANDLER.to_owned();
+    for (path, _) in HOSTILE {
+        let name = path
+            .trim_start_matches("scripts/")
+            .trim_end_matches(".rhai");
+        handlers += &format!(
+            "\n[handlers.{name}]\nevents = [\"invoice.created\"]\nscript = \"{path}\"\norder_by = \"none\"\n\
+             retry = {{ attempts = 100, first = \"1s\", max = \"1s\" }}\n"
+        );
+    }
+    let scripts = HOSTILE.map(|(path, text)| (path, text.to_owned()));
+    let two_records = ("scripts/two_records.rhai", TWO_RECORDS.to_owned());
+    with_handlers(
+        &handlers,
+        [two_records].into_iter().chain(scripts).collect(),
+    )
+}
+
+/// One or two of each kind of the suite.
+const HOSTILE: [(&str, &str); 10] = [
+    (
+        "scripts/loops.rhai",
+        include_str!("../../tests/golden/hostile/loops/loop_alone.rhai"),
+    ),
+    (
+        "scripts/parsing.rhai",
+        include_str!("../../tests/golden/hostile/loops/parse_json.rhai"),
+    ),
+    (
+        "scripts/slow.rhai",
+        include_str!("../../tests/golden/hostile/slow/index_of_in_long_texts.rhai"),
+    ),
+    (
+        "scripts/texts.rhai",
+        include_str!("../../tests/golden/hostile/balloons/many_long_texts.rhai"),
+    ),
+    (
+        "scripts/maps.rhai",
+        include_str!("../../tests/golden/hostile/balloons/map_by_index.rhai"),
+    ),
+    (
+        "scripts/json.rhai",
+        include_str!("../../tests/golden/hostile/balloons/parsed_maps.rhai"),
+    ),
+    (
+        "scripts/copies.rhai",
+        include_str!("../../tests/golden/hostile/balloons/plus_of_maps.rhai"),
+    ),
+    (
+        "scripts/caught.rhai",
+        include_str!("../../tests/golden/hostile/catching/memory_in_a_callback.rhai"),
+    ),
+    (
+        "scripts/nested.rhai",
+        include_str!("../../tests/golden/hostile/slow/nested_ever_deeper.rhai"),
+    ),
+    (
+        "scripts/recursion.rhai",
+        include_str!("../../tests/golden/hostile/recursion/in_sort.rhai"),
+    ),
+];
+
 /// One handler for each way of saving; each leaves a mark that says which version of its script ran.
 pub(crate) fn marks() -> Setup {
     let mut handlers = String::new();

@@ -16,6 +16,7 @@ pub(super) fn read(table: &Table<'_>) -> Limits {
             usual.engine_time_max,
             ENGINE_TIME_LEAST..=MINUTE,
         ),
+        memory_mib: table.count("memory_mib", usual.memory_mib, 8..=1024),
         calls_max: table.count("calls_max", usual.calls_max, 1..=1000),
         changes_max: table.count("changes_max", usual.changes_max, 1..=100_000),
         script_threads: table.count("script_threads", usual.script_threads, 1..=256),

@@ -68,6 +68,8 @@ pub struct Limits {
     pub operations_max: u64,
     /// Time in the engine in one attempt; waiting for calls does not count.
     pub engine_time_max: Duration,
+    /// What a script may hold at once, all its values together.
+    pub memory_mib: usize,
     pub calls_max: usize,
     /// Record changes of one run.
     pub changes_max: usize,
@@ -216,6 +218,7 @@ impl Default for Limits {
         Self {
             operations_max: 1_000_000,
             engine_time_max: Duration::from_secs(1),
+            memory_mib: 64,
             calls_max: 32,
             changes_max: 1000,
             script_threads: 2,

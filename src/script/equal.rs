@@ -63,14 +63,14 @@ fn number(it: &Dynamic) -> Option<f64> {
         .or_else(|| it.as_int().ok().map(|it| it as f64))
 }
 
-fn with_list<T>(it: &Dynamic, act: impl FnOnce(&[Dynamic]) -> T) -> Option<T> {
+pub(super) fn with_list<T>(it: &Dynamic, act: impl FnOnce(&[Dynamic]) -> T) -> Option<T> {
     if let Ok(list) = it.as_array_ref() {
         return Some(act(&list));
     }
     it.read_lock::<FrozenList>().map(|list| act(list.items()))
 }
 
-fn with_map<T>(it: &Dynamic, act: impl FnOnce(&Map) -> T) -> Option<T> {
+pub(super) fn with_map<T>(it: &Dynamic, act: impl FnOnce(&Map) -> T) -> Option<T> {
     if let Ok(map) = it.as_map_ref() {
         return Some(act(&map));
     }

@@ -3,6 +3,9 @@
 //! Rhai's own operation count does not add up over callbacks, and its limits bound single values; so operations are
 //! counted here, on the thread that runs the script, and natives that loop charge for each turn.
 
+use super::pulse;
+use crate::config::Limits;
+use crate::memory::live_bytes;
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -31,14 +34,16 @@ pub(super) const CALL_PATH_SIZE_BYTES_MAX: usize = 8 * 1024;
 pub(super) const FIND_LIMIT_MAX: usize = 1000;
 pub(super) const MESSAGE_CHARS_MAX: usize = 2000;
 
-/// Reading the clock costs more than an operation.
-const OPERATIONS_BETWEEN_CLOCK_READS: u64 = 64;
+/// Reading the clock costs as much as an operation. One that goes through a long text takes milliseconds, so that many
+/// more between two looks would make the deadline vague.
+const OPERATIONS_BETWEEN_CLOCK_READS: u64 = 16;
 
 /// Which limit ended a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exceeded {
     Operations,
     EngineTime,
+    Memory,
 }
 
 /// The count of the pass that is on this thread, beside its state because it is asked at every operation.
@@ -48,6 +53,9 @@ struct Gate {
     operations_max: Cell<u64>,
     clock_read_at: Cell<u64>,
     deadline: Cell<Option<Instant>>,
+    /// Live bytes of the thread when the pass began; what counts is the difference.
+    memory_before: Cell<isize>,
+    memory_bytes_max: Cell<isize>,
     exceeded: Cell<Option<Exceeded>>,
 }
 
@@ -59,27 +67,35 @@ thread_local! {
             operations_max: Cell::new(0),
             clock_read_at: Cell::new(0),
             deadline: Cell::new(None),
+            memory_before: Cell::new(0),
+            memory_bytes_max: Cell::new(0),
             exceeded: Cell::new(None),
         }
     };
 }
 
 /// Starts to count; until then nothing may be charged.
-pub(super) fn open(operations_max: u64, deadline: Instant) {
+pub(super) fn open(limits: &Limits, deadline: Instant) {
     // Zero means "no limit" to Rhai. A limit we forgot must not become infinity.
-    assert!(0 < operations_max);
+    assert!(0 < limits.operations_max && 0 < limits.memory_mib);
+    let memory_bytes_max = limits.memory_mib.saturating_mul(1024 * 1024);
     GATE.with(|it| {
         it.stopped.set(false);
         it.operations.set(0);
-        it.operations_max.set(operations_max);
+        it.operations_max.set(limits.operations_max);
         it.clock_read_at.set(0);
         it.deadline.set(Some(deadline));
+        it.memory_before.set(live_bytes());
+        it.memory_bytes_max
+            .set(isize::try_from(memory_bytes_max).unwrap_or(isize::MAX));
         it.exceeded.set(None);
     });
+    pulse::begin(limits.engine_time_max);
 }
 
 /// Ends the count: how many operations, and the limit that ended them.
 pub(super) fn close() -> (u64, Option<Exceeded>) {
+    pulse::end();
     GATE.with(|it| {
         it.stopped.set(false);
         it.deadline.set(None);
@@ -107,14 +123,39 @@ pub(super) fn charge(operations: u64) -> bool {
         if it.operations_max.get() < count {
             return exceed(it, Exceeded::Operations);
         }
+        if is_over_memory(it, 0) {
+            return exceed(it, Exceeded::Memory);
+        }
         if it.clock_read_at.get() <= count {
-            it.clock_read_at.set(count + OPERATIONS_BETWEEN_CLOCK_READS);
-            if deadline <= Instant::now() {
+            it.clock_read_at
+                .set(count.saturating_add(OPERATIONS_BETWEEN_CLOCK_READS));
+            let now = Instant::now();
+            pulse::beat(now);
+            if deadline <= now {
                 return exceed(it, Exceeded::EngineTime);
             }
         }
         true
     })
+}
+
+/// Whether the script may have so many bytes more, before a native takes them all at once; false when it has to end.
+pub(super) fn reserve(bytes: usize) -> bool {
+    GATE.with(|it| {
+        if it.stopped.get() {
+            return false;
+        }
+        let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
+        if it.deadline.get().is_some() && is_over_memory(it, bytes) {
+            return exceed(it, Exceeded::Memory);
+        }
+        true
+    })
+}
+
+fn is_over_memory(gate: &Gate, more: isize) -> bool {
+    let held = live_bytes().wrapping_sub(gate.memory_before.get());
+    gate.memory_bytes_max.get() < held.saturating_add(more)
 }
 
 fn exceed(gate: &Gate, what: Exceeded) -> bool {

@@ -23,6 +23,7 @@ mod library;
 mod limits;
 mod modules;
 mod parse;
+mod pulse;
 mod replay;
 mod slips;
 mod state;
@@ -34,9 +35,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use host::hang::CAME_BACK;
+
 pub use engine::Engine;
 pub use frozen::{FrozenEvent, freeze};
 pub use library::{Program, Sources};
+pub use pulse::Pulse;
 
 /// What one attempt is about; the same for every replay of the attempt.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ impl Program {
         let left = limits
             .engine_time_max
             .saturating_sub(world.engine_time_spent());
-        limits::open(limits.operations_max, started + left);
+        limits::open(&limits, started + left);
         let entered = state::enter(Box::new(RunState {
             attempt: attempt.clone(),
             event: Arc::clone(event),
@@ -136,6 +136,11 @@ impl Program {
                 limits.operations_max
             ))
             .help("does a loop never end? A higher `operations_max` in [limits] of handlers.toml allows more"),
+            Exceeded::Memory => HostError::new(format!(
+                "the script used more than {} MiB of memory and was stopped",
+                limits.memory_mib
+            ))
+            .help("does a list, a map or a text grow without end? A higher `memory_mib` in [limits] of handlers.toml allows more"),
             Exceeded::EngineTime => HostError::new(format!(
                 "the script worked longer than {} and was stopped",
                 humantime::format_duration(limits.engine_time_max)

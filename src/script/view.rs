@@ -1,5 +1,6 @@
 //! The records of an attempt: what was read, and what the script made of it. A script reads its own changes.
 
+use super::pulse::outside;
 use super::state::Stop;
 use super::{World, limits};
 use crate::record::{Change, Read, RecordKey};
@@ -35,7 +36,7 @@ pub(super) struct Seen {
 impl RecordView {
     pub(super) fn record(&mut self, world: &mut dyn World, key: &RecordKey) -> Result<Seen, Stop> {
         if !self.entries.contains_key(key) {
-            let found = world.record(&key.collection, &key.id)?;
+            let found = outside(|| world.record(&key.collection, &key.id))?;
             self.remember(key.clone(), found);
         }
         let entry = &self.entries[key];
@@ -83,7 +84,7 @@ impl RecordView {
             .count();
         // Each own change may take one of the ledger's answers away.
         let asked = limit.saturating_add(own).min(limits::FIND_LIMIT_MAX + own);
-        let found = world.find(collection, fields, asked)?;
+        let found = outside(|| world.find(collection, fields, asked))?;
         let is_cut = asked <= found.len();
         let last_id = found.last().map(|it| it.key.id.clone());
         for record in found {

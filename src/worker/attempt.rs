@@ -4,6 +4,7 @@ use super::Shared;
 use super::calls::{self, Called};
 use super::engines::Turn;
 use super::journal::Journal;
+use super::lost::{Lost, why_stuck};
 use super::world::{AttemptWorld, Seen, Sight};
 use crate::clock::UnixMillis;
 use crate::event::Event;
@@ -64,6 +65,10 @@ struct Passed {
 enum NoPass {
     EventGone,
     Failed(String),
+    /// The thread was given up, after so long a silence.
+    Stuck(Duration),
+    /// The handler is held by now.
+    Held(String),
 }
 
 /// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment.
@@ -144,6 +149,8 @@ impl Attempt {
                     let failure = self.failure(message);
                     return Some(self.fail(failure, Vec::new()).await);
                 }
+                Err(NoPass::Stuck(silent_for)) => return Some(self.stuck(silent_for).await),
+                Err(NoPass::Held(why)) => return Some(hold(&self.shared, &self.run, why).await),
             };
             is_first = false;
             self.now = passed.now;
@@ -200,16 +207,28 @@ impl Attempt {
             sight: self.sight.clone(),
             now: self.now,
             is_first,
+            lost: self.shared.lost.clone(),
         };
+        // The thread's, or that of whoever gives the thread up: the one that comes first.
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let in_vain = reply.clone();
         let work = Box::new(move |reader: &Arc<Mutex<Reader>>| {
-            // Whoever waited for it may have been ended by a shutdown.
-            let _ = reply.send(ingredients.pass(reader));
+            let passed = ingredients.pass(reader);
+            if let Some(reply) = lock(&reply).take() {
+                // Whoever waited for it may have been ended by a shutdown.
+                let _ = reply.send(passed);
+            }
+        });
+        let give_up = Box::new(move |silent_for| {
+            let reply = lock(&in_vain).take();
+            reply.is_some_and(|it| it.send(Err(NoPass::Stuck(silent_for))).is_ok())
         });
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
             blame: self.blame,
             is_resumed: !is_first,
             work,
+            give_up,
         });
         passed
             .await
@@ -334,6 +353,20 @@ impl Attempt {
         }
     }
 
+    /// Never again by itself: it would take one thread after another.
+    async fn stuck(&self, silent_for: Duration) -> End {
+        let id = self.run.claim.id;
+        let lost = &self.shared.lost;
+        lost.run(id, &self.run.handler, &self.version, &self.in_force);
+        let why = why_stuck(silent_for);
+        let mut failure = self.failure(why.clone());
+        failure.help = Some(
+            "no script should be able to do this: please report it, with the script and what `events show --body` prints".into(),
+        );
+        self.give_up(State::Dead, why, Some(failure), Vec::new())
+            .await
+    }
+
     async fn give_up(
         &self,
         state: State,
@@ -421,10 +454,15 @@ struct Ingredients {
     sight: Arc<Mutex<Sight>>,
     now: UnixMillis,
     is_first: bool,
+    lost: Arc<Lost>,
 }
 
 impl Ingredients {
     fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
+        // Here, not where the attempt begins: many may wait for a thread while the first of them get stuck.
+        if let Some(why) = self.lost.holds(&self.loaded, &self.in_force) {
+            return Err(NoPass::Held(why));
+        }
         let unreadable =
             |error: ReadError| NoPass::Failed(format!("the ledger could not be read: {error}"));
         let event = match self.event.take() {

@@ -1,5 +1,7 @@
 //! The threads that scripts run on: few, with big stacks, at a lower priority than the threads that answer Stripe.
 
+use super::lost::Lost;
+use super::places::{Given, Places};
 use crate::ledger::folder::Folder;
 use crate::ledger::running::Running;
 use crate::ledger::sqlite::read::{ReadError, Reader};
@@ -8,7 +10,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tracing::error;
 
@@ -20,6 +22,9 @@ const NICENESS: i32 = 10;
 /// What is done on a script thread, with the thread's way to read the ledger.
 pub(super) type Work = Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>;
 
+/// Tells the run that its thread is lost, after so long a silence; false when its pass has ended meanwhile.
+pub(super) type GiveUp = Box<dyn FnOnce(Duration) -> bool + Send>;
+
 /// One pass of one run, to be done on a script thread.
 pub(super) struct Turn {
     pub run: RunId,
@@ -28,6 +33,7 @@ pub(super) struct Turn {
     /// The run goes on, after a call: not its first pass.
     pub is_resumed: bool,
     pub work: Work,
+    pub give_up: GiveUp,
 }
 
 /// The script threads and what waits for them. Bounded by the runs in flight.
@@ -37,6 +43,9 @@ pub(super) struct Engines {
     /// Rings when there is room for another run.
     pub room: Notify,
     room_below: usize,
+    folder: Folder,
+    running: Arc<Running>,
+    places: Places,
 }
 
 #[derive(Default)]
@@ -60,29 +69,55 @@ impl Waiting {
 }
 
 impl Engines {
-    /// Starts the threads; each reads the ledger through a connection of its own.
+    /// Starts the threads, each of which reads the ledger through a connection of its own, and one that watches them:
+    /// it ends when all of them have ended.
     pub(super) fn start(
         count: usize,
         folder: &Folder,
         running: Arc<Running>,
-    ) -> anyhow::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
+        lost: Arc<Lost>,
+    ) -> anyhow::Result<(Arc<Self>, JoinHandle<()>)> {
         let engines = Arc::new(Self {
             waiting: Mutex::default(),
             bell: Condvar::new(),
             room: Notify::new(),
             room_below: 16 * count,
+            folder: folder.clone(),
+            running,
+            places: Places::new(count, lost),
         });
-        let mut threads = Vec::with_capacity(count);
-        for slot in 0..count {
-            let reader = Arc::new(Mutex::new(Reader::open(folder)?));
-            let (engines, running) = (engines.clone(), running.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("script-{slot}"))
-                .stack_size(STACK_SIZE_BYTES)
-                .spawn(move || engines.work(slot, &reader, &running))?;
-            threads.push(thread);
+        for place in 0..count {
+            engines.start_thread(place)?;
         }
-        Ok((engines, threads))
+        let watched = engines.clone();
+        let watch = std::thread::Builder::new()
+            .name("script-watch".into())
+            .spawn(move || {
+                watched.places.watch(
+                    |place| watched.start_thread(place),
+                    || watched.lock().closed,
+                );
+            })?;
+        Ok((engines, watch))
+    }
+
+    fn start_thread(self: &Arc<Self>, place: usize) -> anyhow::Result<()> {
+        let reader = Arc::new(Mutex::new(Reader::open(&self.folder)?));
+        let engines = self.clone();
+        // Taken from here, so that a watch that looks before the thread has begun sees that one is there.
+        let holder = self.places.take(place);
+        let thread = std::thread::Builder::new()
+            .name(format!("script-{place}"))
+            .stack_size(STACK_SIZE_BYTES)
+            .spawn(move || {
+                engines
+                    .places
+                    .hold(place, holder, || engines.work(place, holder, &reader));
+            });
+        if thread.is_err() {
+            self.places.leave(place, holder);
+        }
+        thread.map(drop).map_err(Into::into)
     }
 
     pub(super) fn push(&self, turn: Turn) {
@@ -106,29 +141,43 @@ impl Engines {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.bell.notify_all();
+        self.places.look();
     }
 
-    fn work(&self, slot: usize, reader: &Arc<Mutex<Reader>>, running: &Running) {
+    fn work(&self, place: usize, holder: u64, reader: &Arc<Mutex<Reader>>) {
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         let rest = || {
-            self.note(running.leave(slot));
+            note(self.running.leave(place));
             note_unread(lock(reader).let_go());
         };
-        while let Some((began_to_wait, turn)) = self.take(rest) {
-            self.note(running.enter(slot, turn.run, turn.blame));
+        while let Some((began_to_wait, turn)) = self.next(rest) {
+            let run = turn.run;
+            note(self.running.enter(place, run, turn.blame));
             // All that was committed before its turn was asked for: above all what the run before it in its lane did.
             note_unread(lock(reader).see_since(began_to_wait));
+            self.places.begin(
+                place,
+                Given {
+                    run,
+                    give_up: turn.give_up,
+                    reader: reader.clone(),
+                },
+            );
             let work = turn.work;
             if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
-                error!(run.id = %turn.run, "a script thread panicked at run {}; the attempt counts as failed", turn.run);
+                error!(run.id = %run, "a script thread panicked at run {run}; the attempt counts as failed");
+            }
+            if !self.places.end(place, holder) {
+                // Given up: another thread works here now, and nobody waits for what this one has found.
+                return;
             }
         }
     }
 
     /// The next turn, or none once closed. `rest` is called before a wait: when turns come one upon the other, the next
     /// run's name takes the place of the last one's.
-    fn take(&self, rest: impl FnOnce()) -> Option<(Instant, Turn)> {
+    fn next(&self, rest: impl FnOnce()) -> Option<(Instant, Turn)> {
         let mut rest = Some(rest);
         let mut waiting = self.lock();
         loop {
@@ -155,14 +204,14 @@ impl Engines {
         }
     }
 
-    fn note(&self, written: std::io::Result<()>) {
-        if let Err(error) = written {
-            error!(%error, "the file that names the running runs cannot be written: {error}");
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        error!(%error, "the file that names the running runs cannot be written: {error}");
     }
 }
 
@@ -171,7 +220,7 @@ fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
 }
 
 /// Whatever reads next says what it could not read.
-fn note_unread(seen: Result<(), ReadError>) {
+pub(super) fn note_unread(seen: Result<(), ReadError>) {
     if let Err(error) = seen {
         error!(%error, "the ledger cannot be read: {error}");
     }

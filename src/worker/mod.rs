@@ -6,6 +6,10 @@ mod dispatch;
 mod engines;
 mod journal;
 mod lanes;
+mod lost;
+mod places;
+#[cfg(test)]
+mod tests;
 mod waiting;
 mod world;
 
@@ -17,6 +21,7 @@ use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 use engines::Engines;
+pub use lost::Lost;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
@@ -25,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 /// What the worker works with.
 pub struct Worker {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    /// Ends when all script threads have.
+    watch: JoinHandle<()>,
     arrivals: Arc<Arrivals>,
     reader: Arc<Mutex<Reader>>,
     suspects: Vec<Suspect>,
@@ -39,6 +45,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     engines: Arc<Engines>,
     running: Arc<Running>,
+    lost: Arc<Lost>,
 }
 
 impl Worker {
@@ -54,7 +61,8 @@ impl Worker {
         Running::mark_aborts(&folder.running())?;
         let running = Arc::new(running);
         let count = current.load().config.limits.script_threads;
-        let (engines, threads) = Engines::start(count, folder, running.clone())?;
+        let lost = Lost::new(count);
+        let (engines, watch) = Engines::start(count, folder, running.clone(), lost.clone())?;
         let reader = Arc::new(Mutex::new(Reader::open(folder)?));
         let shared = Arc::new(Shared {
             current,
@@ -62,15 +70,21 @@ impl Worker {
             clock,
             engines,
             running,
+            lost,
         });
         Ok(Self {
             shared,
-            threads,
+            watch,
             arrivals,
             reader,
             suspects,
             nudge: Arc::default(),
         })
+    }
+
+    /// What stuck scripts have cost so far.
+    pub fn lost(&self) -> Arc<Lost> {
+        self.shared.lost.clone()
     }
 
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.
@@ -92,10 +106,8 @@ impl Worker {
         .await;
         engines.close();
         let joined = tokio::task::spawn_blocking(move || {
-            for it in self.threads {
-                if it.join().is_err() {
-                    tracing::error!("a script thread panicked");
-                }
+            if self.watch.join().is_err() {
+                tracing::error!("the watch over the script threads panicked");
             }
         });
         let _ = joined.await;

@@ -98,6 +98,10 @@ impl Sight {
     }
 }
 
+/// The most bytes that the records of one `find` may have together: read all at once, they would go past the bound on a
+/// script's memory before anybody looks.
+const FOUND_SIZE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// One pass's view of the sight.
 pub(super) struct AttemptWorld {
     sight: Arc<Mutex<Sight>>,
@@ -157,8 +161,14 @@ impl World for AttemptWorld {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = self
             .reader()
-            .find_records(collection, fields, limit)
-            .map_err(unreadable)?;
+            .find_records(collection, fields, limit, FOUND_SIZE_BYTES_MAX)
+            .map_err(unreadable)?
+            .ok_or_else(|| WorldError {
+                message: format!(
+                    "the records of `{collection}` that are found have more than {FOUND_SIZE_BYTES_MAX} bytes together: ask for fewer, by more fields or a smaller limit"
+                ),
+                is_passing: true,
+            })?;
         let mut sight = self.sight();
         for it in &mut found {
             // One view of a record in an attempt, however it was come by.

@@ -14,6 +14,7 @@ mod dev;
 mod disk;
 mod effects;
 mod faults;
+mod hostile;
 mod power;
 mod reload;
 mod samples;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; some have steps. A room may import from rooms on lower floors, and from itself.
 const FLOORS: [&[&str]; 12] = [
-    &["call", "clock", "diagnostic"],
+    &["call", "clock", "diagnostic", "memory"],
     &["event", "record"],
     &["catalog"],
     &["config", "envelope"],
@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 12] = [
 ];
 
 /// Packages that only these rooms may name.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("rhai", &["script"]),
     ("rusqlite", &["ledger"]),
     ("zstd", &["ledger"]),
@@ -34,6 +34,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("clap", &["cli"]),
     ("hmac", &["ingress"]),
     ("signal_hook", &["ledger"]),
+    ("mimalloc", &["memory"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {
@@ -155,5 +156,14 @@ fn only_the_ledger_makes_a_receipt() {
             "{} makes a receipt",
             path.display()
         );
+    }
+}
+
+#[test]
+fn only_the_allocator_is_unsafe() {
+    for (path, text) in sources().iter().filter(|(path, _)| room(path) != "memory") {
+        for word in ["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe_code)"] {
+            assert!(!text.contains(word), "{} holds `{word}`", path.display());
+        }
     }
 }

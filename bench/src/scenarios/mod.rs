@@ -1,6 +1,7 @@
 //! One file for each question. A scenario measures, and adds its figures to the table.
 
 mod acks;
+mod hostile;
 mod paced;
 mod reload;
 mod runs;
@@ -29,6 +30,8 @@ pub(crate) enum Scenario {
     Waiting,
     /// 200 saves of scripts under load.
     Reload,
+    /// Latency of acks at 500 events/s while scripts that mean harm run again and again.
+    Hostile,
 }
 
 pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
@@ -44,6 +47,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Size => size::run(bench),
                 Scenario::Waiting => waiting::run(bench),
                 Scenario::Reload => reload::run(bench),
+                Scenario::Hostile => hostile::run(bench),
             };
             outcome.with_context(|| format!("measuring {scenario:?}"))?;
         }

@@ -82,6 +82,7 @@ fn every_bound_of_an_attempt_holds() {
         &["\"10ms\"", "\"1m\""],
         &["\"9ms\"", "\"61s\""],
     );
+    check("memory_mib", &["8", "1024"], &["7", "1025"]);
     check("calls_max", &["1", "1000"], &["0", "1001"]);
     check("changes_max", &["1", "100000"], &["0", "100001"]);
     check("script_threads", &["1", "256"], &["0", "257"]);

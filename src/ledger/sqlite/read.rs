@@ -282,13 +282,14 @@ impl Reader {
             .optional()
     }
 
-    /// Records whose top-level fields have these values (JSON text), by id.
+    /// Records whose top-level fields have these values (JSON text), by id; nothing when they have more bytes together.
     pub fn find_records(
         &self,
         collection: &str,
         fields: &[(String, String)],
         limit: i64,
-    ) -> rusqlite::Result<Vec<Record>> {
+        size_bytes_max: usize,
+    ) -> rusqlite::Result<Option<Vec<Record>>> {
         let mut sql = String::from(
             "SELECT collection, id, version, body, updated_at, newest_event_at FROM records
              WHERE collection = ?1 AND body IS NOT NULL",
@@ -305,10 +306,18 @@ impl Reader {
             values.push(value.clone());
         }
         sql.push_str(&format!(" ORDER BY id LIMIT {limit}"));
-        self.connection
-            .prepare_cached(&sql)?
-            .query_map(rusqlite::params_from_iter(values), record)?
-            .collect()
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut found = Vec::new();
+        let mut size_bytes = 0;
+        for it in statement.query_map(rusqlite::params_from_iter(values), record)? {
+            let it = it?;
+            size_bytes += it.body.as_ref().map_or(0, String::len);
+            if size_bytes_max < size_bytes {
+                return Ok(None);
+            }
+            found.push(it);
+        }
+        Ok(Some(found))
     }
 
     /// A stored script version: its path, and the JSON of its sources.

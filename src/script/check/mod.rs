@@ -148,6 +148,7 @@ impl Check<'_> {
             Expr::Variable(it, _, position) if !it.2.is_empty() => {
                 self.constant(&it.1, &it.2, *position);
             }
+            Expr::FloatConstant(_, position) => self.number(*position),
             Expr::StringConstant(text, position) if text.contains("${") => {
                 let finding = self
                     .finding(*position, "`${…}` in double quotes stays as it is")
@@ -156,6 +157,28 @@ impl Check<'_> {
                 self.findings.push(finding);
             }
             _ => {}
+        }
+    }
+
+    /// A whole number that does not fit becomes one with decimals, in silence, and loses its last digits.
+    fn number(&mut self, position: Position) {
+        let (Some(line), Some(column)) = (position.line(), position.position()) else {
+            return;
+        };
+        let line = self.unit.text.lines().nth(line - 1).unwrap_or_default();
+        let from = line.chars().skip(column - 1);
+        let written: String = from
+            .take_while(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_'))
+            .collect();
+        if written.chars().all(|it| it.is_ascii_digit() || it == '_') {
+            self.find(
+                position,
+                format!("the number {written} is too large"),
+                Some(format!(
+                    "whole numbers go up to {}; write an id as text: \"{written}\"",
+                    i64::MAX
+                )),
+            );
         }
     }
 

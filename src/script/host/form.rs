@@ -1,25 +1,28 @@
 //! Forms: `a=1&b[c]=2&d[0]=3`, as Stripe and most others read nested ones.
 
+use crate::script::equal::{with_list, with_map};
 use crate::script::error::HostError;
-use crate::script::frozen::thaw;
-use crate::script::limits::{CALL_BODY_SIZE_BYTES_MAX, NESTING_DEPTH_MAX};
+use crate::script::limits::{self, CALL_BODY_SIZE_BYTES_MAX, NESTING_DEPTH_MAX};
 use crate::script::text::{type_name, value_text};
-use rhai::{Dynamic, Map};
+use rhai::Dynamic;
 use url::form_urlencoded::byte_serialize;
 
 pub(super) fn form_text(value: &Dynamic, what: &str) -> Result<String, HostError> {
-    let Some(map) = thaw(value).try_cast::<Map>() else {
+    let mut out = String::new();
+    let written = with_map(value, |map| {
+        map.iter().try_for_each(|(name, it)| {
+            too_long_if(CALL_BODY_SIZE_BYTES_MAX < name.len())?;
+            add_pair(name, it, &mut out, 0)
+        })
+    });
+    let Some(written) = written else {
         return Err(HostError::new(format!(
             "{what} has to be a map, and this is {}",
             type_name(value)
         ))
         .help("write `#{ name: value }`"));
     };
-    let mut out = String::new();
-    for (name, it) in &map {
-        add_pair(name, it, &mut out, 0)?;
-    }
-    Ok(out)
+    written.map(|()| out)
 }
 
 fn add_pair(name: &str, value: &Dynamic, out: &mut String, depth: usize) -> Result<(), HostError> {
@@ -28,25 +31,39 @@ fn add_pair(name: &str, value: &Dynamic, out: &mut String, depth: usize) -> Resu
             "this form is nested more than {NESTING_DEPTH_MAX} deep"
         )));
     }
-    let value = &thaw(value);
-    if let Ok(map) = value.as_map_ref() {
-        for (field, it) in map.iter() {
-            add_pair(&format!("{name}[{field}]"), it, out, depth + 1)?;
-        }
-    } else if let Ok(list) = value.as_array_ref() {
-        for (index, it) in list.iter().enumerate() {
-            add_pair(&format!("{name}[{index}]"), it, out, depth + 1)?;
-        }
-    } else {
-        if !out.is_empty() {
-            out.push('&');
-        }
-        out.extend(byte_serialize(name.as_bytes()));
-        out.push('=');
-        out.extend(byte_serialize(value_text(value).as_bytes()));
+    if !limits::charge(1) {
+        return Err(HostError::new("the script was stopped"));
     }
+    let in_map = with_map(value, |map| {
+        map.iter().try_for_each(|(field, it)| {
+            too_long_if(CALL_BODY_SIZE_BYTES_MAX < name.len() + field.len())?;
+            add_pair(&format!("{name}[{field}]"), it, out, depth + 1)
+        })
+    });
+    let in_list = || {
+        with_list(value, |list| {
+            list.iter().enumerate().try_for_each(|(index, it)| {
+                add_pair(&format!("{name}[{index}]"), it, out, depth + 1)
+            })
+        })
+    };
+    if let Some(written) = in_map.or_else(in_list) {
+        return written;
+    }
+    let text = value_text(value);
     // Names are repeated for each value inside: the whole can be far larger than its parts.
-    if CALL_BODY_SIZE_BYTES_MAX < out.len() {
+    too_long_if(CALL_BODY_SIZE_BYTES_MAX < out.len() + name.len() + text.len())?;
+    if !out.is_empty() {
+        out.push('&');
+    }
+    out.extend(byte_serialize(name.as_bytes()));
+    out.push('=');
+    out.extend(byte_serialize(text.as_bytes()));
+    too_long_if(CALL_BODY_SIZE_BYTES_MAX < out.len())
+}
+
+fn too_long_if(is_so: bool) -> Result<(), HostError> {
+    if is_so {
         return Err(HostError::new(format!(
             "this form has more than {CALL_BODY_SIZE_BYTES_MAX} bytes"
         )));

@@ -2,8 +2,12 @@
 
 pub(super) mod answer;
 mod control;
+#[cfg(test)]
+pub(super) mod counted;
 mod encode;
 mod form;
+#[cfg(test)]
+pub(crate) mod hang;
 mod json;
 mod lists;
 mod log;
@@ -34,6 +38,11 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     maps::register(engine);
     super::frozen::register(engine);
     super::error::register(engine);
+    #[cfg(test)]
+    {
+        counted::register(engine);
+        hang::register(engine);
+    }
 }
 
 /// The refusal of what a handler was not given; `list` is the key in handlers.toml.

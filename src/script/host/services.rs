@@ -4,6 +4,7 @@ use super::answer::Answered;
 use super::{encode, not_granted};
 use crate::call::{Answer, Method, Request};
 use crate::script::error::{HostError, ScriptResult};
+use crate::script::pulse::outside;
 use crate::script::state::{RunState, Stop, with_run};
 use crate::script::{FailedCall, Outcome};
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
@@ -95,7 +96,7 @@ fn call(
 }
 
 fn answer(run: &mut RunState, request: Request) -> Result<Answered, Stop> {
-    let Some(answer) = run.world.answer(&request)? else {
+    let Some(answer) = outside(|| run.world.answer(&request))? else {
         return Err(Outcome::Needs(request).into());
     };
     run.answers.push(Arc::clone(&answer));

@@ -142,7 +142,7 @@ fn pad(context: &NativeCallContext, it: &mut Text, length: i64, with: &str) -> S
     if STRING_SIZE_BYTES_MAX / 4 < length {
         return Err(too_long(context));
     }
-    charge(length)?;
+    charge(length / 64)?;
     let missing = length.saturating_sub(it.chars().count());
     let padding: String = with.chars().cycle().take(missing).collect();
     *it = format!("{it}{padding}").into();

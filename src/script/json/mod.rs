@@ -6,9 +6,21 @@
 mod exact;
 mod names;
 mod read;
+mod size;
 mod write;
 
 pub(super) use exact::quote_inexact_numbers;
 pub(super) use names::field_names;
-pub(super) use read::parse;
 pub(super) use write::{map_text, text};
+
+use rhai::Dynamic;
+use serde::de::Error;
+
+/// JSON text as values that the script may change, if it may have that much.
+pub(super) fn parse(text: &str) -> Result<Dynamic, serde_json::Error> {
+    if size::is_affordable(text) {
+        read::parse(text)
+    } else {
+        Err(serde_json::Error::custom("it takes too much memory"))
+    }
+}

@@ -23,11 +23,8 @@ fn write(value: &Dynamic, out: &mut String, depth: usize) -> Result<(), String> 
     if NESTING_DEPTH_MAX < depth {
         return Err(format!("it is nested more than {NESTING_DEPTH_MAX} deep"));
     }
-    if STRING_SIZE_BYTES_MAX < out.len() || !limits::charge(1) {
-        return Err(format!(
-            "its JSON has more than {} bytes",
-            STRING_SIZE_BYTES_MAX
-        ));
+    if !limits::charge(1) {
+        return Err("the script was stopped".to_owned());
     }
     if value.is_unit() {
         out.push_str("null");
@@ -41,9 +38,9 @@ fn write(value: &Dynamic, out: &mut String, depth: usize) -> Result<(), String> 
             None => return Err(format!("JSON has no {it}")),
         }
     } else if let Ok(it) = value.as_char() {
-        write_text(&it.to_string(), out);
+        write_text(it.encode_utf8(&mut [0; 4]), out)?;
     } else if let Ok(it) = value.as_immutable_string_ref() {
-        write_text(&it, out);
+        write_text(&it, out)?;
     } else if let Ok(it) = value.as_array_ref() {
         write_list(&it, out, depth)?;
     } else if let Ok(it) = value.as_map_ref() {
@@ -56,6 +53,9 @@ fn write(value: &Dynamic, out: &mut String, depth: usize) -> Result<(), String> 
         write_map(&it.to_map(), out, depth)?;
     } else {
         return Err(format!("JSON has nothing for a {}", type_name(value)));
+    }
+    if STRING_SIZE_BYTES_MAX < out.len() {
+        return Err(too_long());
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn write_map(map: &Map, out: &mut String, depth: usize) -> Result<(), String> {
         if 0 < index {
             out.push(',');
         }
-        write_text(key, out);
+        write_text(key, out)?;
         out.push(':');
         write(it, out, depth + 1).map_err(|problem| {
             if depth == 0 {
@@ -92,6 +92,16 @@ fn write_map(map: &Map, out: &mut String, depth: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn write_text(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
+/// Looks at the size before: escaped, a text may have six times its bytes.
+fn write_text(text: &str, out: &mut String) -> Result<(), String> {
+    if STRING_SIZE_BYTES_MAX < out.len() + text.len() {
+        return Err(too_long());
+    }
+    let quoted = serde_json::to_string(text).map_err(|it| it.to_string())?;
+    out.push_str(&quoted);
+    Ok(())
+}
+
+fn too_long() -> String {
+    format!("its JSON has more than {STRING_SIZE_BYTES_MAX} bytes")
 }

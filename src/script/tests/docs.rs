@@ -165,6 +165,10 @@ fn the_limits_of_the_book_are_those_in_force() {
             "time in the script, without waiting for services",
             format!("{} s", usual.engine_time_max.as_secs()),
         ),
+        (
+            "memory that a script holds at once, all its values together",
+            format!("{} MiB", usual.memory_mib),
+        ),
         ("calls of one attempt", count(usual.calls_max)),
         ("records changed", count(usual.changes_max)),
         ("a script file", kib(limits::SOURCE_SIZE_BYTES_MAX)),

@@ -1,6 +1,7 @@
 //! Laws of scripts. `given(…)` is a handler with a script, `.run()` what one attempt of it does.
 
 mod callbacks;
+mod compiling;
 mod docs;
 mod events;
 mod imports;

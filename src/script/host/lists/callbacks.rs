@@ -2,7 +2,7 @@
 
 use crate::script::error::{HostError, ScriptResult, charge};
 use crate::script::text::type_name;
-use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext, Variant};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext, Variant};
 
 pub(super) fn register<T: Variant + Clone>(engine: &mut Engine, items: fn(&T) -> &Array) {
     engine
@@ -74,7 +74,19 @@ fn each<'a>(
             [(index as i64).into()],
             Some(0),
         )
+        .map_err(|error| with_place(error, context))
     })
+}
+
+/// Some errors of a function that is called from here have no place of their own.
+pub(super) fn with_place(
+    mut error: Box<EvalAltResult>,
+    context: &NativeCallContext,
+) -> Box<EvalAltResult> {
+    if error.position().is_none() {
+        error.set_position(context.call_position());
+    }
+    error
 }
 
 fn truth(context: &NativeCallContext, it: &Dynamic, name: &str) -> ScriptResult<bool> {
@@ -129,14 +141,16 @@ fn reduce(
     let mut result = start;
     for (index, it) in items.iter().enumerate() {
         charge(1)?;
-        result = with.call_raw_with_extra_args(
-            "reduce",
-            context,
-            None,
-            [result, it.clone()],
-            [(index as i64).into()],
-            None,
-        )?;
+        result = with
+            .call_raw_with_extra_args(
+                "reduce",
+                context,
+                None,
+                [result, it.clone()],
+                [(index as i64).into()],
+                None,
+            )
+            .map_err(|error| with_place(error, context))?;
     }
     Ok(result)
 }

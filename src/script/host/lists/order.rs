@@ -1,5 +1,6 @@
 //! `sort`, `sort_desc`, `sort_by`.
 
+use super::callbacks::with_place;
 use crate::script::error::{HostError, ScriptResult, charge};
 use crate::script::frozen::FrozenList;
 use crate::script::text::type_name;
@@ -88,7 +89,9 @@ fn ask(
     a: &Dynamic,
     b: &Dynamic,
 ) -> ScriptResult<Ordering> {
-    let answer = order.call_raw(context, None, [a.clone(), b.clone()])?;
+    let answer = order
+        .call_raw(context, None, [a.clone(), b.clone()])
+        .map_err(|error| with_place(error, context))?;
     if let Ok(it) = answer.as_int() {
         return Ok(it.cmp(&0));
     }

@@ -190,6 +190,8 @@ fn find_all(
 }
 
 const FIND_ALL_MAX: i64 = 100;
+/// Each is a condition of the query.
+const FIND_FIELDS_MAX: usize = 16;
 
 fn find(
     context: &NativeCallContext,
@@ -204,6 +206,13 @@ fn find(
         if !(1..=limit_max).contains(&limit) {
             return Err(HostError::new(format!(
                 "`find` gives 1 to {limit_max} records, not {limit}"
+            ))
+            .into());
+        }
+        if FIND_FIELDS_MAX < wanted.len() {
+            return Err(HostError::new(format!(
+                "`find` looks at {FIND_FIELDS_MAX} fields at most, not at {}",
+                wanted.len()
             ))
             .into());
         }

@@ -1,0 +1,165 @@
+//! Which thread works at which place, and the watch over them: one that is stuck inside a native call is given up, and
+//! another takes its place. The stuck one is left behind; should it ever come back, it finds its place taken and ends.
+
+use super::engines::{GiveUp, note_unread};
+use super::lost::Lost;
+use crate::ledger::sqlite::read::Reader;
+use crate::run::RunId;
+use crate::script::Pulse;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::error;
+
+/// How often the watch looks; a stuck thread is found that much later.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The places of the script threads.
+pub(super) struct Places {
+    places: Mutex<Vec<Place>>,
+    /// Rings when the watch has something to look at before its time.
+    bell: Condvar,
+    lost: Arc<Lost>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// The number of the thread that works here; rises with each that takes the place.
+    holder: u64,
+    is_held: bool,
+    /// It was lost to a stuck script, and another thread is to take it.
+    is_to_be_filled: bool,
+    pulse: Option<Arc<Pulse>>,
+    given: Option<Given>,
+}
+
+/// What a thread is at work on.
+pub(super) struct Given {
+    pub run: RunId,
+    pub give_up: GiveUp,
+    pub reader: Arc<Mutex<Reader>>,
+}
+
+impl Places {
+    pub(super) fn new(count: usize, lost: Arc<Lost>) -> Self {
+        Self {
+            places: Mutex::new((0..count).map(|_| Place::default()).collect()),
+            bell: Condvar::new(),
+            lost,
+        }
+    }
+
+    /// Looks after the threads until all of them have ended after the close. `fill` starts one at a place.
+    pub(super) fn watch(
+        &self,
+        fill: impl Fn(usize) -> anyhow::Result<()>,
+        is_closed: impl Fn() -> bool,
+    ) {
+        loop {
+            let empty = {
+                let places = self.lock();
+                if is_closed() && places.iter().all(|it| !it.is_held && !it.is_to_be_filled) {
+                    return;
+                }
+                let (mut places, _) = self
+                    .bell
+                    .wait_timeout(places, LOOK_EVERY)
+                    .unwrap_or_else(PoisonError::into_inner);
+                let now = Instant::now();
+                for place in places.iter_mut() {
+                    self.look_at(place, now);
+                }
+                places.iter().position(|it| it.is_to_be_filled)
+            };
+            if let Some(place) = empty
+                && let Err(error) = fill(place)
+            {
+                error!(%error, "a lost script thread cannot be replaced, trying again: {error}");
+            }
+        }
+    }
+
+    fn look_at(&self, place: &mut Place, now: Instant) {
+        let silent_for = place.pulse.as_ref().and_then(|it| it.is_lost(now));
+        let Some(silent_for) = silent_for else { return };
+        let Some(given) = place.given.take() else {
+            return;
+        };
+        if !(given.give_up)(silent_for) {
+            return;
+        }
+        error!(
+            run.id = %given.run,
+            "run {} is stuck in one step of its script for longer than {silent_for:?}: it is given up, and its thread left behind",
+            given.run
+        );
+        // Its view of the ledger would keep the log from beginning anew. It reads nothing while it is stuck.
+        if let Ok(mut reader) = given.reader.try_lock() {
+            note_unread(reader.let_go());
+        }
+        place.is_held = false;
+        place.pulse = None;
+        place.is_to_be_filled = self.lost.thread();
+    }
+
+    /// Takes a place for a new thread, which holds it under the number that is returned.
+    pub(super) fn take(&self, place: usize) -> u64 {
+        let mut places = self.lock();
+        let place = &mut places[place];
+        place.holder += 1;
+        place.is_held = true;
+        place.is_to_be_filled = false;
+        place.holder
+    }
+
+    /// Works at a place, on the thread that took it, and leaves it at the end, also by a panic.
+    pub(super) fn hold(&self, place: usize, holder: u64, work: impl FnOnce()) {
+        struct Held<'a>(&'a Places, usize, u64);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    error!("a script thread panicked");
+                }
+                self.0.leave(self.1, self.2);
+            }
+        }
+        self.lock()[place].pulse = Some(Pulse::of_this_thread());
+        let _held = Held(self, place, holder);
+        work();
+    }
+
+    pub(super) fn leave(&self, place: usize, holder: u64) {
+        let mut places = self.lock();
+        let place = &mut places[place];
+        if place.holder == holder && place.is_held {
+            place.is_held = false;
+            place.pulse = None;
+            place.given = None;
+        }
+        drop(places);
+        self.look();
+    }
+
+    pub(super) fn begin(&self, place: usize, given: Given) {
+        self.lock()[place].given = Some(given);
+    }
+
+    /// Whether the place is still the thread's after its turn.
+    pub(super) fn end(&self, place: usize, holder: u64) -> bool {
+        let mut places = self.lock();
+        let place = &mut places[place];
+        let is_still = place.holder == holder && place.is_held;
+        if is_still {
+            place.given = None;
+        }
+        is_still
+    }
+
+    /// Has the watch look at once.
+    pub(super) fn look(&self) {
+        self.bell.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
