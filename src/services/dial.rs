@@ -71,7 +71,7 @@ impl Service<Uri> for Connector {
             match tokio::time::timeout(connect_timeout, opening).await {
                 Ok(opened) => opened.map_err(|it| dial_error(&host, it.as_ref())),
                 Err(_) => Err(DialError::Failed(format!(
-                    "no connection to {host} within the connect timeout of {connect_timeout:?}"
+                    "no connection to {host} within {connect_timeout:?}"
                 ))),
             }
         })

@@ -6,6 +6,7 @@ mod dispatch;
 mod engines;
 mod journal;
 mod lanes;
+mod put_off;
 mod waiting;
 mod world;
 
@@ -17,7 +18,8 @@ use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 use engines::Engines;
-use std::sync::{Arc, Mutex};
+use put_off::PutOff;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,15 @@ struct Shared {
     clock: Arc<dyn Clock>,
     engines: Arc<Engines>,
     running: Arc<Running>,
+    put_off: Mutex<PutOff>,
+    /// No more calls are made; those that were sent get their time.
+    stopping: CancellationToken,
+}
+
+impl Shared {
+    fn put_off(&self) -> MutexGuard<'_, PutOff> {
+        self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Worker {
@@ -62,6 +73,8 @@ impl Worker {
             clock,
             engines,
             running,
+            put_off: Mutex::default(),
+            stopping: CancellationToken::new(),
         });
         Ok(Self {
             shared,

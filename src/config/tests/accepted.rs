@@ -67,11 +67,14 @@ fn what_is_left_out_has_its_default() {
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
             rate: None,
             connections_max: 16,
             answer_size_bytes_max: 1024 * 1024,
             private_network: false,
             idempotency: Some(DAY),
+            breaker: Some(Breaker::default()),
         }]
     );
     assert_eq!(
