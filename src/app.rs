@@ -176,8 +176,10 @@ impl Host {
 
         let readiness: Readiness = {
             let reloader = reloader.clone();
+            let current = current.clone();
             Arc::new(move || {
-                let problems = reloader.problems();
+                let mut problems = reloader.problems();
+                problems.extend(current.load().services.ill());
                 if problems.is_empty() {
                     Ok(())
                 } else {

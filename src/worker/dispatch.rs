@@ -52,6 +52,7 @@ pub(super) async fn dispatch(
         in_flight: HashMap::new(),
         begun: HashMap::new(),
         put_off_found_at: UnixMillis(0),
+        may_wake: false,
         generation: 0,
         attempts: JoinSet::new(),
         looks: JoinSet::new(),
@@ -66,6 +67,9 @@ pub(super) async fn dispatch(
     it.reload_waiting();
     it.find_put_off();
     loop {
+        if std::mem::take(&mut it.may_wake) {
+            it.wake_put_off();
+        }
         it.start_runs();
         it.scan();
         let due = it.until_due();
@@ -111,6 +115,8 @@ struct Dispatcher {
     /// How many of these each handler has.
     begun: HashMap<Arc<str>, usize>,
     put_off_found_at: UnixMillis,
+    /// Runs of a service that has room have ended: the next may be woken.
+    may_wake: bool,
     /// Rises when runs may have changed on disk by another way than acceptance: what was read before is worth nothing.
     generation: u64,
     looks: JoinSet<Look>,
@@ -191,7 +197,10 @@ impl Dispatcher {
     fn next(&mut self, free: usize) -> Option<OpenRun> {
         let Some(suspect) = self.suspects.keys().next().copied() else {
             let begun = &self.begun;
-            let may_begin = |it: &str| begun.get(it).copied().unwrap_or(0) < SHARE_OF_FREE * free;
+            let may_begin = |it: &str| match begun.get(it) {
+                None => true,
+                Some(count) => *count < SHARE_OF_FREE * (free - 1),
+            };
             return self.lanes.next(may_begin);
         };
         let run = self.lanes.take(suspect);
@@ -224,7 +233,7 @@ impl Dispatcher {
                 error!(%error, "an attempt ended without a result; its run is found again on disk: {error}");
                 let lost = self.in_flight.extract_if(|_, it| it.task == error.id());
                 for (id, it) in lost {
-                    self.shared.put_off().ended(id);
+                    self.may_wake |= self.shared.put_off().ended(id);
                     has_ended(&mut self.begun, &it.handler);
                     self.lanes.parked(it.lane);
                 }
@@ -232,7 +241,7 @@ impl Dispatcher {
             }
         };
         let in_flight = self.in_flight.remove(&id);
-        self.shared.put_off().ended(id);
+        self.may_wake |= self.shared.put_off().ended(id);
         if let Some(it) = &in_flight {
             has_ended(&mut self.begun, &it.handler);
             if let End::PutOff { service } = &end {

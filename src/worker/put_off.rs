@@ -40,6 +40,8 @@ struct Pass {
     put_off_meanwhile: bool,
     not_before: UnixMillis,
     awake: usize,
+    /// By the last reading.
+    woken: usize,
 }
 
 /// Runs to be read from the ledger, and woken.
@@ -136,6 +138,7 @@ impl PutOff {
         let service = &wanted.group.0;
         let pass = self.groups.entry(wanted.group.clone()).or_default();
         pass.is_reading = false;
+        pass.woken = runs.len();
         for (id, _) in runs.iter().filter(|(_, has_begun)| *has_begun) {
             if self.awake.insert(*id, wanted.group.clone()).is_none() {
                 pass.awake += 1;
@@ -171,13 +174,17 @@ impl PutOff {
         }
     }
 
-    /// A run has ended, whether it was woken or not.
-    pub(super) fn ended(&mut self, run: RunId) {
-        if let Some(group) = self.awake.remove(&run)
-            && let Some(pass) = self.groups.get_mut(&group)
-        {
-            pass.awake -= 1;
-        }
+    /// A run has ended, whether it was woken or not. True when so few of its group are awake that others may follow.
+    pub(super) fn ended(&mut self, run: RunId) -> bool {
+        let Some(pass) = self
+            .awake
+            .remove(&run)
+            .and_then(|it| self.groups.get_mut(&it))
+        else {
+            return false;
+        };
+        pass.awake -= 1;
+        !pass.is_over && !pass.is_reading && pass.awake * 2 <= pass.woken
     }
 
     pub(super) fn is_awake(&self, run: RunId) -> bool {

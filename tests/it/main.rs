@@ -14,6 +14,7 @@ mod dev;
 mod disk;
 mod effects;
 mod faults;
+mod ill;
 mod power;
 mod reload;
 mod samples;
