@@ -63,9 +63,9 @@ impl Operator {
         };
         match waiting {
             Ok(waiting) => {
-                for (service, _, runs) in waiting {
-                    for it in services.iter_mut().filter(|it| *it.name == *service) {
-                        it.runs_waiting += runs;
+                for group in waiting {
+                    for it in services.iter_mut().filter(|it| *it.name == *group.service) {
+                        it.runs_waiting += group.runs;
                     }
                 }
                 Reply::Services(services)

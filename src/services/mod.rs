@@ -66,7 +66,8 @@ pub enum Room {
     None,
     /// One may, to look whether it is well.
     OneLook,
-    Calls,
+    /// So many at once.
+    Calls(usize),
 }
 
 /// A service that cannot be called as it is configured.
@@ -171,7 +172,7 @@ impl Services {
     pub fn room(&self, service: &str) -> Room {
         self.by_name
             .get(service)
-            .map_or(Room::Calls, |it| it.room())
+            .map_or(Room::Calls(1), |it| it.room())
     }
 
     /// What there is to say of services that are ill.

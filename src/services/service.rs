@@ -94,7 +94,7 @@ impl Service {
     pub(super) fn room(&self) -> Room {
         let inner = self.gate.lock();
         match inner.breaker.state() {
-            State::Closed { .. } => Room::Calls,
+            State::Closed { .. } => Room::Calls(inner.line.at_once_max()),
             State::Open(_) | State::HalfOpen { .. } if inner.breaker.may_look(Instant::now()) => {
                 Room::OneLook
             }

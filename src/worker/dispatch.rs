@@ -473,11 +473,9 @@ impl Dispatcher {
     fn find_put_off(&mut self) {
         self.put_off_found_at = self.shared.clock.now();
         self.look(|reader| {
-            let groups = reader.waiting_for_services().map(|it| {
-                it.into_iter()
-                    .map(|(service, handler, _)| (service, handler))
-                    .collect()
-            });
+            let groups = reader
+                .waiting_for_services()
+                .map(|it| it.into_iter().map(|it| (it.service, it.handler)).collect());
             Look::PutOff(groups)
         });
     }

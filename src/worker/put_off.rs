@@ -61,7 +61,7 @@ impl PutOff {
         pass.put_off_meanwhile = true;
     }
 
-    /// What may go on now: of each group at most `awake_max` at a time.
+    /// What may go on now: of each group at most `awake_max` beside those that its service takes at once.
     pub(super) fn wanted(
         &mut self,
         room: impl Fn(&str) -> Room,
@@ -82,7 +82,9 @@ impl PutOff {
                         looks.push(group.0.clone());
                     }
                 }
-                Room::Calls => {
+                Room::Calls(at_once_max) => {
+                    // Those that are at the service, and those that wait in its line.
+                    let awake_max = awake_max + at_once_max;
                     let limit = awake_max.saturating_sub(pass.awake).min(left);
                     let is_time = pass.not_before <= now;
                     if pass.is_over || pass.is_reading || !is_time || limit * 2 < awake_max {
@@ -294,7 +296,9 @@ mod tests {
         let mut looks = Vec::new();
         for _ in 0..8 {
             let woken = step(&mut it, &ledger, Room::OneLook, NOW);
-            woken.iter().for_each(|id| it.ended(RunId(*id)));
+            for id in &woken {
+                it.ended(RunId(*id));
+            }
             looks.extend(woken);
         }
         assert_eq!(looks[..4], [1, 2, 1, 2]);
@@ -307,7 +311,7 @@ mod tests {
         it.ended(RunId(1));
         let (mut order, mut now) = (Vec::new(), NOW);
         for _ in 0..20 {
-            let woken = step(&mut it, &ledger, Room::Calls, now);
+            let woken = step(&mut it, &ledger, Room::Calls(0), now);
             assert!(it.awake.len() <= 4);
             for id in &woken {
                 ledger.retain(|(_, other)| other != id);
@@ -323,22 +327,22 @@ mod tests {
     #[test]
     fn a_run_that_is_put_off_during_a_pass_is_found_by_the_next() {
         let (mut it, ledger) = scene(2);
-        assert_eq!(step(&mut it, &ledger, Room::Calls, NOW), [1, 2]);
+        assert_eq!(step(&mut it, &ledger, Room::Calls(0), NOW), [1, 2]);
         it.put_off(group("books", "h"));
         it.ended(RunId(1));
         it.ended(RunId(2));
-        assert!(step(&mut it, &ledger[..1], Room::Calls, NOW).is_empty());
+        assert!(step(&mut it, &ledger[..1], Room::Calls(0), NOW).is_empty());
         let later = NOW.after(PAUSE_BETWEEN_PASSES);
-        assert_eq!(step(&mut it, &ledger[..1], Room::Calls, later), [1]);
+        assert_eq!(step(&mut it, &ledger[..1], Room::Calls(0), later), [1]);
     }
 
     #[test]
     fn a_run_that_is_not_at_its_lanes_head_is_looked_at_again() {
         let (mut it, _) = scene(1);
-        let wanted = it.wanted(|_| Room::Calls, 4, NOW).remove(0);
+        let wanted = it.wanted(|_| Room::Calls(0), 4, NOW).remove(0);
         it.woken(&wanted, &[(RunId(1), false)], NOW);
-        assert_eq!(it.wanted(|_| Room::Calls, 4, NOW), []);
+        assert_eq!(it.wanted(|_| Room::Calls(0), 4, NOW), []);
         let later = NOW.after(PAUSE_BETWEEN_PASSES);
-        assert_eq!(it.wanted(|_| Room::Calls, 4, later).len(), 1);
+        assert_eq!(it.wanted(|_| Room::Calls(0), 4, later).len(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! One file for each question. A scenario measures, and adds its figures to the table.
 
 mod acks;
+mod ill;
 mod paced;
 mod reload;
 mod runs;
@@ -27,6 +28,8 @@ pub(crate) enum Scenario {
     Size,
     /// 5,000 runs that wait for a slow service at once.
     Waiting,
+    /// A service that is dead for a minute under 200 events/s that need it.
+    Ill,
     /// 200 saves of scripts under load.
     Reload,
 }
@@ -43,6 +46,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Paced => paced::run(bench),
                 Scenario::Size => size::run(bench),
                 Scenario::Waiting => waiting::run(bench),
+                Scenario::Ill => ill::run(bench),
                 Scenario::Reload => reload::run(bench),
             };
             outcome.with_context(|| format!("measuring {scenario:?}"))?;

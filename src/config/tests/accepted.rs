@@ -256,3 +256,18 @@ fn no_output_shows_a_secret() {
     let text = format!("{:?}", read(SAMPLE));
     assert!(!text.contains("from_env"), "{text}");
 }
+
+#[test]
+fn a_services_breaker_may_be_set_or_off() {
+    let of = |line: &str| {
+        let text = format!("[services.s]\nurl = \"https://example.com\"\n{line}");
+        read(&file_with(&text)).services[0].breaker
+    };
+    assert_eq!(of("breaker = \"off\""), None);
+    let set = Breaker {
+        failures_max: 9,
+        first: Duration::from_secs(30),
+        max: Duration::from_secs(30),
+    };
+    assert_eq!(of("breaker = { failures = 9, first = \"30s\" }"), Some(set));
+}

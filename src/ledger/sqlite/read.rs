@@ -34,6 +34,14 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct BlockedByDead(String);
 
+/// Runs of a handler that wait until a service is well or has room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingForService {
+    pub service: Arc<str>,
+    pub handler: Arc<str>,
+    pub runs: usize,
+}
+
 impl BlockedByDead {
     pub fn new<'a>(handlers: impl Iterator<Item = &'a str>) -> Self {
         Self(serde_json::Value::from_iter(handlers).to_string())
@@ -208,7 +216,7 @@ impl Reader {
     }
 
     /// The services that runs wait for, by handler, and how many do.
-    pub fn waiting_for_services(&self) -> rusqlite::Result<Vec<(Arc<str>, Arc<str>, usize)>> {
+    pub fn waiting_for_services(&self) -> rusqlite::Result<Vec<WaitingForService>> {
         self.connection
             .prepare_cached(
                 "SELECT waits_for, handler, count(*) FROM runs_open
@@ -216,11 +224,11 @@ impl Reader {
             )?
             .query_map([], |row| {
                 let count: i64 = row.get(2)?;
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    usize::try_from(count).unwrap_or(0),
-                ))
+                Ok(WaitingForService {
+                    service: row.get(0)?,
+                    handler: row.get(1)?,
+                    runs: usize::try_from(count).unwrap_or(0),
+                })
             })?
             .collect()
     }
