@@ -178,8 +178,10 @@ impl Host {
         let readiness: Readiness = {
             let (reloader, lost, current) = (reloader.clone(), lost.clone(), current.clone());
             Arc::new(move || {
+                let in_force = current.load();
                 let mut problems = reloader.problems();
-                problems.extend(lost.problems(&current.load()));
+                problems.extend(lost.problems(&in_force));
+                problems.extend(in_force.services.ill());
                 if problems.is_empty() {
                     Ok(())
                 } else {

@@ -31,6 +31,23 @@ impl LedgerView {
         self.number("SELECT count(*) FROM runs_done")
     }
 
+    /// Failed attempts, and finished or dead runs that did not end well.
+    pub(crate) fn failures(&self) -> Result<(u64, u64)> {
+        let attempts = self.number("SELECT count(*) FROM attempts WHERE outcome = 'failed'")?;
+        let dead = self.number(
+            "SELECT (SELECT count(*) FROM runs_open WHERE state = 'dead')
+               + (SELECT count(*) FROM runs_done WHERE state <> 'done')",
+        )?;
+        Ok((attempts, dead))
+    }
+
+    /// Runs that were put off until their service is well.
+    pub(crate) fn put_off_runs(&self) -> Result<u64> {
+        self.number(
+            "SELECT count(*) FROM runs_open WHERE waits_for IS NOT NULL AND state = 'waiting'",
+        )
+    }
+
     /// Changes with each commit of another connection, and costs next to nothing.
     pub(crate) fn data_version(&self) -> Result<u64> {
         self.number("PRAGMA data_version")

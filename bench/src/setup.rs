@@ -104,6 +104,26 @@ const HOSTILE: [(&str, &str); 10] = [
     ),
 ];
 
+/// A handler that keeps two records and calls one service, and one that calls another, which may fall ill.
+pub(crate) fn ill(well_url: &str, ill_url: &str) -> Setup {
+    let handlers = format!(
+        "{TWO_RECORDS_HANDLER}services = [\"well\"]\n\n\
+         [services.well]\nurl = \"{well_url}\"\nprivate_network = true\n\n\
+         [services.slow]\nurl = \"{ill_url}\"\nprivate_network = true\n\n\
+         [handlers.waiting]\nevents = [\"invoice.created\"]\nscript = \"scripts/waiting.rhai\"\n\
+         records = [\"waited\"]\nservices = [\"slow\"]\n"
+    );
+    let calling =
+        format!("service(\"well\").post(\"/paid\", #{{ event: event.id }});\n{TWO_RECORDS}");
+    with_handlers(
+        &handlers,
+        vec![
+            ("scripts/two_records.rhai", calling),
+            ("scripts/waiting.rhai", WAITING.into()),
+        ],
+    )
+}
+
 /// One handler for each way of saving; each leaves a mark that says which version of its script ran.
 pub(crate) fn marks() -> Setup {
     let mut handlers = String::new();

@@ -1,15 +1,15 @@
-//! A service that answers after a while, to as many as ask at once.
+//! A service that answers after a while, to as many as ask at once, and can be dead for a time.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
@@ -27,6 +27,8 @@ struct Counts {
     waiting: AtomicU64,
     waiting_peak: AtomicU64,
     answered: AtomicU64,
+    refused: AtomicU64,
+    is_dead: AtomicBool,
 }
 
 impl SlowService {
@@ -76,6 +78,16 @@ impl SlowService {
         self.counts.answered.load(Ordering::Relaxed)
     }
 
+    /// From now on every call is answered 503, or no longer.
+    pub(crate) fn set_dead(&self, is_dead: bool) {
+        self.counts.is_dead.store(is_dead, Ordering::Relaxed);
+    }
+
+    /// Calls that came while it was dead.
+    pub(crate) fn refused(&self) -> u64 {
+        self.counts.refused.load(Ordering::Relaxed)
+    }
+
     /// The most that waited at once.
     pub(crate) fn waiting_peak(&self) -> u64 {
         self.counts.waiting_peak.load(Ordering::Relaxed)
@@ -88,6 +100,12 @@ async fn answer(
     counts: Arc<Counts>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     request.into_body().collect().await?;
+    if counts.is_dead.load(Ordering::Relaxed) {
+        counts.refused.fetch_add(1, Ordering::Relaxed);
+        let mut dead = Response::new(Full::default());
+        *dead.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        return Ok(dead);
+    }
     let waiting = counts.waiting.fetch_add(1, Ordering::Relaxed) + 1;
     counts.waiting_peak.fetch_max(waiting, Ordering::Relaxed);
     tokio::time::sleep(delay).await;

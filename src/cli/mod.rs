@@ -14,6 +14,7 @@ mod reload;
 mod replay;
 mod runs;
 mod serve;
+mod services;
 mod sql;
 mod table;
 mod times;
@@ -96,6 +97,8 @@ enum Command {
     Records(records::Records),
     /// Have the running host look at handlers.toml and the scripts now
     Reload,
+    /// Tell how the services are that scripts call, as the running host sees them
+    Services(services::Services),
     /// Ask the ledger in SQL, read-only
     Sql(sql::Sql),
     /// Print the completions of a shell
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Why(it) => it.run(&places),
         Command::Records(it) => it.run(&places),
         Command::Reload => reload::run(&places),
+        Command::Services(it) => it.run(&places),
         Command::Sql(it) => it.run(&places),
         Command::Completions(it) => it.run(),
     };

@@ -91,20 +91,20 @@ impl Operations {
 
 /// Some commands are about a running host.
 fn needs_no_host(places: &Places, command: &Command) -> anyhow::Result<()> {
-    let is_about_host = match command {
-        Command::Reload | Command::Status => true,
+    let instead = match command {
+        Command::Reload | Command::Status => {
+            "A host reads the files when it starts, and `hookyard check` tells whether they are good"
+        }
+        Command::Services => "Only a running host knows how its services are",
         Command::RetryRun { .. }
         | Command::DropRun { .. }
         | Command::Replay { .. }
-        | Command::SetRecords { .. } => false,
+        | Command::SetRecords { .. } => return Ok(()),
     };
-    if is_about_host {
-        bail!(
-            "no host runs with the data folder `{}`; is it another one (--data)? A host reads the files when it starts, and `hookyard check` tells whether they are good",
-            places.data.display()
-        );
-    }
-    Ok(())
+    bail!(
+        "no host runs with the data folder `{}`; is it another one (--data)? {instead}",
+        places.data.display()
+    );
 }
 
 /// A ledger that this process has opened in the place of a host. Nothing runs in it.
@@ -183,6 +183,7 @@ fn in_force(places: &Places, reader: &Reader, command: &Command) -> anyhow::Resu
             Err(_),
             Command::Reload
             | Command::Status
+            | Command::Services
             | Command::RetryRun { .. }
             | Command::DropRun { .. }
             | Command::SetRecords { .. },

@@ -4,8 +4,9 @@ use crate::call::{Answer, Method, Request};
 use crate::clock::UnixMillis;
 use crate::config;
 use crate::ingress::signature::Key;
-use crate::services::Services;
-use anyhow::{anyhow, ensure};
+use crate::run::RunId;
+use crate::services::{Caller, Services};
+use anyhow::{anyhow, bail, ensure};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -37,11 +38,14 @@ impl Poster {
             headers: Vec::new(),
             timeout: TIMEOUT,
             connect_timeout: TIMEOUT,
+            head_timeout: TIMEOUT,
+            body_timeout: TIMEOUT,
             rate: None,
             connections_max: 1,
             answer_size_bytes_max: ANSWER_SIZE_BYTES_MAX,
             private_network: true,
             idempotency: None,
+            breaker: None,
         };
         Ok(Self {
             services: Services::new(&[service])?,
@@ -77,9 +81,17 @@ impl Poster {
             body: Some(body),
             accept: Vec::new(),
         };
+        let caller = Caller {
+            handler: Self::SERVICE.into(),
+            run: RunId::default(),
+            waiting_max: 1,
+        };
         let prefix = format!("service `{}`: ", Self::SERVICE);
         let sent = match self.services.prepare(&request) {
-            Ok(prepared) => self.services.send(&prepared, None).await,
+            Ok(prepared) => match self.services.turn(&request, &caller).await? {
+                Ok(turn) => self.services.send(turn, &prepared, None).await.outcome,
+                Err(not_now) => bail!("cannot post to {}: {}", self.url, not_now.why),
+            },
             Err(error) => Err(error),
         };
         sent.map_err(|error| {

@@ -14,7 +14,7 @@ pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
     let report = match operate(places, &Command::Reload)? {
         Reply::Reloaded(it) => it,
         Reply::Refused(why) => bail!("{why}"),
-        it @ (Reply::Done { .. } | Reply::Runs(_) | Reply::Status { .. }) => {
+        it @ (Reply::Done { .. } | Reply::Runs(_) | Reply::Services(_) | Reply::Status { .. }) => {
             bail!("unexpected answer: {it:?}")
         }
     };

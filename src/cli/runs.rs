@@ -154,7 +154,7 @@ impl Ids {
                     complain(&why);
                     code = ExitCode::FAILURE;
                 }
-                it @ (Reply::Reloaded(_) | Reply::Status { .. }) => {
+                it @ (Reply::Reloaded(_) | Reply::Services(_) | Reply::Status { .. }) => {
                     anyhow::bail!("unexpected answer: {it:?}")
                 }
             }

@@ -107,9 +107,13 @@ pub struct Service {
     pub url: url::Url,
     /// Names in lower case; values may be secret.
     pub headers: Vec<(String, Secret)>,
-    /// From the first byte sent to the last byte received.
+    /// For a whole call, connecting included; the three that follow are parts of it.
     pub timeout: Duration,
     pub connect_timeout: Duration,
+    /// From the connection to the answer's head.
+    pub head_timeout: Duration,
+    /// From there to the end of its body.
+    pub body_timeout: Duration,
     /// Calls a second, if bounded.
     pub rate: Option<Rate>,
     pub connections_max: usize,
@@ -117,6 +121,28 @@ pub struct Service {
     pub private_network: bool,
     /// How long it remembers an `Idempotency-Key`; `None`: it ignores them (`"none"`).
     pub idempotency: Option<Duration>,
+    /// When it counts as ill; `None`: never (`"off"`).
+    pub breaker: Option<Breaker>,
+}
+
+/// `breaker`: after how many failed calls in a row a service is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    pub failures_max: usize,
+    /// Until the first call that looks whether it is well again.
+    pub first: Duration,
+    /// The waits double up to this.
+    pub max: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures_max: 5,
+            first: Duration::from_secs(1),
+            max: Duration::from_secs(15),
+        }
+    }
 }
 
 /// So many in a time: `20/s`.

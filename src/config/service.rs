@@ -5,10 +5,11 @@ use super::findings;
 use super::quantity::{DAY, KIB, MIB, MINUTE, SECOND, time};
 use super::table::{Named, Table};
 use super::value::Text;
-use super::{Secret, Service};
+use super::{Breaker, Secret, Service};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use toml::de::DeValue;
 use url::{ParseError, Url};
 
 const SERVICES_MAX: usize = 256;
@@ -62,11 +63,14 @@ fn read_one(table: &Table<'_>, name: Arc<str>) -> Option<Service> {
         headers: headers(table),
         timeout,
         connect_timeout,
+        head_timeout: table.time("head_timeout", timeout, TIMEOUT_LEAST..=timeout),
+        body_timeout: table.time("body_timeout", timeout, TIMEOUT_LEAST..=timeout),
         rate: table.rate("rate"),
         connections_max: table.count("connections_max", 16, 1..=10_000),
         answer_size_bytes_max: table.size("answer_size_max", MIB, KIB..=16 * MIB),
         private_network,
         idempotency: idempotency(table),
+        breaker: breaker(table),
         url: url?,
     })
 }
@@ -224,4 +228,40 @@ fn idempotency(table: &Table<'_>) -> Option<Duration> {
         Some(it) if it.value == "none" => None,
         Some(it) => Some(time(&it, KEY, usual, MINUTE..=365 * DAY).unwrap_or(usual)),
     }
+}
+
+fn breaker(table: &Table<'_>) -> Option<Breaker> {
+    const EXAMPLE: &str = "{ failures = 5, first = \"1s\", max = \"15s\" }";
+    let usual = Breaker::default();
+    let Some(value) = table.take("breaker") else {
+        return Some(usual);
+    };
+    if let DeValue::String(_) = value.inner.get_ref() {
+        let it = value.text(EXAMPLE)?;
+        if it.value == "off" {
+            return None;
+        }
+        it.error(
+            format!(
+                "`breaker` must be \"off\" or a table, this is `{}`",
+                it.shown()
+            ),
+            format!(
+                "write `breaker = {EXAMPLE}`, or \"off\" to send calls however many have failed"
+            ),
+        );
+        return Some(usual);
+    }
+    let Some(policy) = Table::of(value, "`breaker`".to_owned()) else {
+        value.is_no("\"off\" or a table", EXAMPLE);
+        return Some(usual);
+    };
+    policy.read(|it| {
+        let first = it.time("first", usual.first, TIMEOUT_LEAST..=10 * MINUTE);
+        Some(Breaker {
+            failures_max: it.count("failures", usual.failures_max, 2..=1000),
+            first,
+            max: it.time("max", usual.max.max(first), first..=10 * MINUTE),
+        })
+    })
 }

@@ -1,6 +1,7 @@
 //! What can be asked of a running host, and its answers.
 
 use crate::reload::Report;
+use crate::services::ServiceStatus;
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
@@ -9,6 +10,8 @@ pub enum Command {
     Reload,
     /// What is wrong with the host, if anything.
     Status,
+    /// How the services are.
+    Services,
     RetryRun {
         run: i64,
     },
@@ -50,5 +53,6 @@ pub enum Reply {
         problems: Vec<String>,
         address: String,
     },
+    Services(Vec<ServiceStatus>),
     Refused(String),
 }

@@ -28,12 +28,14 @@ impl Operator {
             Command::Reload => Reply::Reloaded(self.reloader.reload(true).await),
             Command::Status => {
                 let mut problems = self.reloader.problems();
+                problems.extend(self.current.load().services.ill());
                 problems.extend(self.ledger.unavailable().map(|it| it.to_string()));
                 Reply::Status {
                     problems,
                     address: self.address.clone(),
                 }
             }
+            Command::Services => self.services(),
             Command::RetryRun { run } => {
                 reply(self.ledger.order(Order::Retry { run: RunId(run) }).await)
             }
@@ -50,6 +52,25 @@ impl Operator {
                 call_again,
             } => self.replay(&event, handler.as_deref(), call_again).await,
             Command::SetRecords { records } => self.set_records(records).await,
+        }
+    }
+
+    fn services(&self) -> Reply {
+        let mut services = self.current.load().services.status(self.clock.now());
+        let waiting = {
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            reader.waiting_for_services()
+        };
+        match waiting {
+            Ok(waiting) => {
+                for group in waiting {
+                    for it in services.iter_mut().filter(|it| *it.name == *group.service) {
+                        it.runs_waiting += group.runs;
+                    }
+                }
+                Reply::Services(services)
+            }
+            Err(error) => Reply::Refused(error.to_string()),
         }
     }
 

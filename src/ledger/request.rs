@@ -70,6 +70,8 @@ pub struct Postpone {
     pub claim: Claim,
     pub state: State,
     pub due_at: Option<UnixMillis>,
+    /// The service that a waiting run without a `due_at` waits for.
+    pub waits_for: Option<Arc<str>>,
     pub why: String,
     /// Attempts that count, this one included.
     pub attempts: u32,

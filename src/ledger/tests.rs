@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::folder::Folder;
 use super::request::*;
-use super::sqlite::read::Reader;
+use super::sqlite::read::{BlockedByDead, Reader};
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
@@ -297,6 +297,7 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
         },
         state: State::Dead,
         due_at: None,
+        waits_for: None,
         why: "x".into(),
         attempts: 12,
         attempt: Some(report()),
@@ -328,6 +329,7 @@ async fn who_knows_a_run_as_it_was_before_it_waited_can_do_nothing_to_it() {
         },
         state: State::Waiting,
         due_at: Some(UnixMillis(0)),
+        waits_for: None,
         why: "x".into(),
         attempts: 1,
         attempt: Some(report()),
@@ -559,4 +561,78 @@ fn a_newer_schema_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("newer hookyard (schema 99"), "{refused}");
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_a_service_are_found_by_it_the_oldest_first_and_are_due_at_no_time() {
+    let scene = Scene::new();
+    for n in 1..=4 {
+        scene.accept(&format!("evt_{n}"), &["h"]).await;
+        let postpone = Postpone {
+            claim: Claim {
+                id: run(n),
+                epoch: 0,
+            },
+            state: State::Waiting,
+            due_at: None,
+            waits_for: Some(if n == 2 {
+                "bank".into()
+            } else {
+                "books".into()
+            }),
+            why: "service `books` is ill".into(),
+            attempts: 0,
+            attempt: None,
+        };
+        assert_eq!(
+            scene.opened.ledger.postpone(postpone).await,
+            Ok(Applied::Done)
+        );
+    }
+    let scene = scene.reopen().await;
+    let reader = scene.reader();
+    let none = BlockedByDead::new([].into_iter());
+    // All of them are in one lane.
+    let found = |after, limit| -> Vec<(RunId, bool)> {
+        let runs = reader.runs_waiting_for("books", "h", after, limit, &none, NOW);
+        runs.unwrap()
+            .iter()
+            .map(|(it, is_head)| (it.claim.id, *is_head))
+            .collect()
+    };
+    assert_eq!(found(RunId(0), 2), [(run(1), true), (run(3), false)]);
+    assert_eq!(found(run(3), 2), [(run(4), false)]);
+    let groups: Vec<(String, usize)> = reader
+        .waiting_for_services()
+        .unwrap()
+        .iter()
+        .map(|it| (format!("{} {}", it.service, it.handler), it.runs))
+        .collect();
+    assert_eq!(groups, [("bank h".into(), 1), ("books h".into(), 3)]);
+    assert!(reader.waiting_runs(10).unwrap().is_empty());
+    scene.order(Order::Retry { run: run(1) }).await.unwrap();
+    assert_eq!(found(RunId(0), 1), [(run(3), false)]);
+}
+
+/// A folder as the first version left it, with a run that waits.
+#[tokio::test]
+async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path());
+    let connection = rusqlite::Connection::open(folder.database()).unwrap();
+    connection
+        .execute_batch(include_str!("sqlite/migrations/0001.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO runs_open VALUES (10001, 'h', 1, 'waiting', 5, 1, 0, 1, 0, 'x'); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(connection);
+    let opened = open_in(dir.path());
+    let reader = Reader::open(&folder).unwrap();
+    assert_eq!(reader.waiting_runs(10).unwrap().len(), 1);
+    assert!(reader.waiting_for_services().unwrap().is_empty());
+    opened.ledger.close();
+    opened.threads.join();
 }

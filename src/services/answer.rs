@@ -1,5 +1,6 @@
 //! Reads what a service answered, within bounds.
 
+use super::client::Until;
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use http::HeaderMap;
@@ -8,7 +9,6 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::time::Instant;
 
 /// The most bytes of names and values that an answer's headers keep; what comes after is left out.
 pub(super) const ANSWER_HEADERS_BYTES_MAX: usize = 16 * 1024;
@@ -18,11 +18,10 @@ const PARTIAL_BODY_BYTES_MAX: usize = 4 * 1024;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much of a body, and until when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bounds {
     pub(super) body_size_bytes_max: usize,
-    pub(super) timeout: Duration,
-    pub(super) deadline: Instant,
+    pub(super) until: Until,
 }
 
 /// Never fails: the head is there, so the call is settled, whatever becomes of the body.
@@ -59,15 +58,12 @@ async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<Strin
         return (bytes, Some(too_large()));
     }
     let missing = loop {
-        let frame = match tokio::time::timeout_at(bounds.deadline, body.frame()).await {
+        let frame = match tokio::time::timeout_at(bounds.until.moment, body.frame()).await {
             Ok(None) => return (bytes, None),
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => break "the connection was cut before its end".to_owned(),
             Err(_) => {
-                break format!(
-                    "it did not arrive within the timeout of {:?}",
-                    bounds.timeout
-                );
+                break format!("it did not end within {}", bounds.until.shown);
             }
         };
         // Trailers are no part of the body.

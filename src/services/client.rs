@@ -4,6 +4,7 @@ use super::CallError;
 use super::answer::{self, Bounds};
 use super::dial::{Connector, DialError};
 use crate::call::Answer;
+use crate::config;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -26,28 +27,34 @@ const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct Client {
     pool: legacy::Client<Connector, Full<Bytes>>,
     timeout: Duration,
+    head_timeout: Duration,
+    body_timeout: Duration,
     answer_size_bytes_max: usize,
 }
 
+/// Until when something may take, and how long that is, in words.
+#[derive(Clone, Debug)]
+pub(super) struct Until {
+    pub(super) moment: Instant,
+    pub(super) shown: String,
+}
+
 impl Client {
-    pub(super) fn new(
-        connector: Connector,
-        connections_max: usize,
-        timeout: Duration,
-        answer_size_bytes_max: usize,
-    ) -> Self {
+    pub(super) fn new(connector: Connector, settings: &config::Service) -> Self {
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION_MAX)
-            .pool_max_idle_per_host(connections_max)
+            .pool_max_idle_per_host(settings.connections_max)
             .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
             // Goes on with another connection only when the request came back from the first one unsent.
             .retry_canceled_requests(true)
             .build(connector);
         Self {
             pool,
-            timeout,
-            answer_size_bytes_max,
+            timeout: settings.timeout,
+            head_timeout: settings.head_timeout,
+            body_timeout: settings.body_timeout,
+            answer_size_bytes_max: settings.answer_size_bytes_max,
         }
     }
 
@@ -56,6 +63,7 @@ impl Client {
         &self,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Answer, CallError> {
+        let begun = Instant::now();
         let mut connection = capture_connection(&mut request);
         let mut exchange = pin!(self.pool.request(request));
         // Until a connection takes the request, the connector's own bound counts.
@@ -64,26 +72,38 @@ impl Client {
             head = &mut exchange => Some(head),
             _ = connection.wait_for_connection_metadata() => None,
         };
-        let deadline = Instant::now() + self.timeout;
+        let until = self.until(begun, self.head_timeout);
         let head = match early {
             Some(head) => head,
-            None => tokio::time::timeout_at(deadline, exchange)
+            None => tokio::time::timeout_at(until.moment, exchange)
                 .await
                 .map_err(|_| CallError::OutcomeUnknown {
-                    message: format!(
-                        "sent, but no answer came within the timeout of {:?}",
-                        self.timeout
-                    ),
+                    message: format!("sent, but no answer within {}", until.shown),
                 })?,
         };
         let was_handed_over = connection.connection_metadata().is_some();
         let answer = head.map_err(|error| failure(&error, was_handed_over))?;
         let bounds = Bounds {
             body_size_bytes_max: self.answer_size_bytes_max,
-            timeout: self.timeout,
-            deadline,
+            until: self.until(begun, self.body_timeout),
         };
         Ok(answer::read(answer, bounds).await)
+    }
+
+    /// The end of a part of the call that begins now: its own time, or what is left of the whole call's.
+    fn until(&self, begun: Instant, part: Duration) -> Until {
+        let (own, whole) = (Instant::now() + part, begun + self.timeout);
+        if own <= whole || part == self.timeout {
+            Until {
+                moment: own.min(whole),
+                shown: format!("{part:?}"),
+            }
+        } else {
+            Until {
+                moment: whole,
+                shown: format!("the {:?} of the whole call", self.timeout),
+            }
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Service<Uri> for Connector {
             match tokio::time::timeout(connect_timeout, opening).await {
                 Ok(opened) => opened.map_err(|it| dial_error(&host, it.as_ref())),
                 Err(_) => Err(DialError::Failed(format!(
-                    "no connection to {host} within the connect timeout of {connect_timeout:?}"
+                    "no connection to {host} within {connect_timeout:?}"
                 ))),
             }
         })
@@ -183,4 +183,46 @@ fn dial_error(host: &str, error: &(dyn std::error::Error + 'static)) -> DialErro
         return DialError::Failed(super::tls::explain(host, tls));
     }
     DialError::Failed(format!("no TLS connection to {host}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(addresses: &[&str], private_network: bool) -> Result<Vec<String>, DialError> {
+        let found = addresses
+            .iter()
+            .map(|it| SocketAddr::new(it.parse().unwrap(), 443))
+            .collect();
+        let kept = allowed("books.example", Guard { private_network }, found)?;
+        Ok(kept.iter().map(|it| it.ip().to_string()).collect())
+    }
+
+    /// A name may answer with anything, and with something else the next time: what was looked at is what is dialled.
+    #[test]
+    fn of_a_names_addresses_only_those_are_dialled_that_may_be_called() {
+        let mixed = ["127.0.0.1", "1.1.1.1", "::ffff:10.0.0.1", "169.254.169.254"];
+        assert_eq!(of(&mixed, false).unwrap(), ["1.1.1.1"]);
+        assert_eq!(
+            of(&mixed, true).unwrap(),
+            ["127.0.0.1", "1.1.1.1", "::ffff:10.0.0.1"]
+        );
+        for (addresses, why) in [
+            (
+                ["10.0.0.1", "::1"],
+                "books.example leads to ::1 is this machine itself; if this service is meant to be there, write \
+                 `private_network = true` for it in handlers.toml",
+            ),
+            (
+                ["fe80::1", "64:ff9b::169.254.169.254"],
+                "books.example leads to 64:ff9b::a9fe:a9fe is a link-local address (cloud metadata is there), and such \
+                 addresses are never called",
+            ),
+        ] {
+            assert_eq!(
+                of(&addresses, false).unwrap_err(),
+                DialError::Refused(why.to_owned())
+            );
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The HTTP that scripts may make: to a service's base URL and nowhere else, bounded in time, size and number.
 
 use crate::call::{Answer, Request};
+use crate::clock::UnixMillis;
 use crate::config;
 use service::Service;
 use std::collections::BTreeMap;
@@ -8,23 +9,28 @@ use std::fmt;
 use std::sync::Arc;
 
 mod answer;
+mod breaker;
 mod client;
 mod dial;
+mod gate;
 mod guard;
 mod key;
+mod line;
 mod prepared;
-mod rate;
 mod service;
 mod stand_in;
+mod status;
 mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use answer::retry_after;
+pub use gate::{Caller, NotNow, Turn};
 pub use key::{KeyParts, idempotency_key};
 pub use prepared::{BODY_BYTES_MAX, Prepared};
 pub use stand_in::{Asked, stand_in};
+pub use status::{Health, LastError, RateUse, ServiceStatus};
 
 /// The services of one version of the configuration. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +50,24 @@ pub enum CallError {
     /// It was sent, at least in part, and no head of an answer came.
     #[error("{message}")]
     OutcomeUnknown { message: String },
+}
+
+/// What became of a call that had its turn.
+#[derive(Debug)]
+pub struct Sent {
+    pub outcome: Result<Answer, CallError>,
+    /// The service is ill: the run of a call that failed waits until it is well, and spends no attempt.
+    pub not_now: Option<NotNow>,
+}
+
+/// Whether runs that were put off may call a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    None,
+    /// One may, to look whether it is well.
+    OneLook,
+    /// So many at once.
+    Calls(usize),
 }
 
 /// A service that cannot be called as it is configured.
@@ -112,17 +136,56 @@ impl Services {
             .map_err(|it| it.of_service(&request.service))
     }
 
+    /// Waits for this call's turn. To be asked for before the call is written down: while the service is ill, or too many
+    /// wait for it, nothing is written and nothing sent.
+    pub async fn turn(
+        &self,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Result<Turn, NotNow>, CallError> {
+        let service = self.service(&request.service)?;
+        Ok(service.gate().enter(caller, &request.accept).await)
+    }
+
     /// Sends it once. A dropped future is a call whose outcome is unknown.
     pub async fn send(
         &self,
+        turn: Turn,
         prepared: &Prepared,
         idempotency_key: Option<&str>,
-    ) -> Result<Answer, CallError> {
-        let service = self.service(&prepared.service)?;
-        service
-            .send(prepared, idempotency_key)
-            .await
-            .map_err(|it| it.of_service(&prepared.service))
+    ) -> Sent {
+        let service = match self.service(&prepared.service) {
+            Ok(it) => it,
+            Err(error) => {
+                return Sent {
+                    outcome: Err(error),
+                    not_now: None,
+                };
+            }
+        };
+        let mut sent = service.send(turn, prepared, idempotency_key).await;
+        sent.outcome = sent.outcome.map_err(|it| it.of_service(&prepared.service));
+        sent
+    }
+
+    /// Whether runs that wait for this service may go on. One that is gone keeps nobody waiting: his call says so.
+    pub fn room(&self, service: &str) -> Room {
+        self.by_name
+            .get(service)
+            .map_or(Room::Calls(1), |it| it.room())
+    }
+
+    /// What there is to say of services that are ill.
+    pub fn ill(&self) -> Vec<String> {
+        self.by_name.values().filter_map(|it| it.ill()).collect()
+    }
+
+    /// How every service is.
+    pub fn status(&self, now: UnixMillis) -> Vec<ServiceStatus> {
+        self.by_name
+            .values()
+            .map(|it| status::of(it, now))
+            .collect()
     }
 
     fn service(&self, name: &str) -> Result<&Service, CallError> {

@@ -1,11 +1,12 @@
 //! One service: what it takes to call it.
 
+use super::breaker::{Failure, State};
 use super::client::Client;
 use super::dial::Connector;
+use super::gate::{Gate, Turn, Verdict};
 use super::guard::Guard;
-use super::rate::Gate;
 use super::tls::Tls;
-use super::{CallError, Prepared, prepared};
+use super::{CallError, Prepared, Room, Sent, prepared};
 use crate::call::{Answer, Request};
 use crate::config;
 use bytes::Bytes;
@@ -14,15 +15,13 @@ use http_body_util::Full;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// How long a call waits for its service's rate and connections before its run waits in its place.
-const TURN_WAIT_MAX: Duration = Duration::from_secs(60);
+use tokio::time::Instant;
 
 /// A service, its connections and its gate.
 pub(super) struct Service {
     settings: config::Service,
     own_headers: HeaderMap,
-    gate: Gate,
+    gate: Arc<Gate>,
     tls: Arc<Tls>,
     /// Made by the first call, which is when the system's root certificates are needed.
     client: OnceLock<Client>,
@@ -34,7 +33,7 @@ impl Service {
         check_durations(&settings)?;
         Ok(Self {
             own_headers: prepared::own_headers(&settings)?,
-            gate: Gate::new(settings.connections_max, settings.rate, TURN_WAIT_MAX),
+            gate: Gate::new(&settings),
             settings,
             tls,
             client: OnceLock::new(),
@@ -50,8 +49,34 @@ impl Service {
             .map_err(|message| CallError::Refused { message })
     }
 
-    /// Waits for its turn, then sends.
+    pub(super) fn settings(&self) -> &config::Service {
+        &self.settings
+    }
+
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Sends a call whose turn it is.
     pub(super) async fn send(
+        &self,
+        mut turn: Turn,
+        prepared: &Prepared,
+        idempotency_key: Option<&str>,
+    ) -> Sent {
+        if let Err(not_now) = turn.send() {
+            let message = not_now.why.clone();
+            return Sent {
+                outcome: Err(CallError::NotSent { message }),
+                not_now: Some(not_now),
+            };
+        }
+        let outcome = self.exchange(prepared, idempotency_key).await;
+        let not_now = turn.judge(verdict(&outcome, &turn.accept));
+        Sent { outcome, not_now }
+    }
+
+    async fn exchange(
         &self,
         prepared: &Prepared,
         idempotency_key: Option<&str>,
@@ -62,12 +87,25 @@ impl Service {
         let client = self
             .client()
             .map_err(|message| CallError::NotSent { message })?;
-        let _turn = self
-            .gate
-            .enter()
-            .await
-            .map_err(|message| CallError::NotSent { message })?;
         client.exchange(request).await
+    }
+
+    /// What a run that waits for this service may do.
+    pub(super) fn room(&self) -> Room {
+        let inner = self.gate.lock();
+        match inner.breaker.state() {
+            State::Closed { .. } => Room::Calls(inner.line.at_once_max()),
+            State::Open(_) | State::HalfOpen { .. } if inner.breaker.may_look(Instant::now()) => {
+                Room::OneLook
+            }
+            State::Open(_) | State::HalfOpen { .. } => Room::None,
+        }
+    }
+
+    /// What there is to say of it when it is ill.
+    pub(super) fn ill(&self) -> Option<String> {
+        let inner = self.gate.lock();
+        self.gate.ill(&inner.breaker, Instant::now())
     }
 
     /// With everything that is ours or secret.
@@ -107,13 +145,42 @@ impl Service {
         };
         let connector =
             Connector::new(guard, it.connect_timeout, self.tls.config(it.url.scheme())?);
-        let client = Client::new(
-            connector,
-            it.connections_max,
-            it.timeout,
-            it.answer_size_bytes_max,
-        );
+        let client = Client::new(connector, it);
         Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// What a call says of its service. A body that does not come after its head says nothing: the call is settled.
+fn verdict(outcome: &Result<Answer, CallError>, accept: &[u16]) -> Verdict {
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(CallError::Refused { .. }) => return Verdict::Neither,
+        Err(CallError::NotSent { message }) => {
+            return Verdict::Failed(Failure {
+                why: message.clone(),
+                may_be_the_calls_own: false,
+            });
+        }
+        Err(CallError::OutcomeUnknown { message }) => {
+            return Verdict::Failed(Failure {
+                why: message.clone(),
+                may_be_the_calls_own: true,
+            });
+        }
+    };
+    let failed = |why: String| {
+        Verdict::Failed(Failure {
+            why,
+            may_be_the_calls_own: true,
+        })
+    };
+    match answer.status {
+        it if accept.contains(&it) => Verdict::Well,
+        // It says itself when the next call may come.
+        429 if answer.headers.contains_key("retry-after") => Verdict::Neither,
+        429 => failed("it answered 429 and does not say for how long".to_owned()),
+        it @ 500..=599 => failed(format!("it answered {it}")),
+        _ => Verdict::Well,
     }
 }
 
@@ -151,6 +218,8 @@ fn check_durations(service: &config::Service) -> Result<(), String> {
     let bounds = [
         ("timeout", service.timeout),
         ("connect_timeout", service.connect_timeout),
+        ("head_timeout", service.head_timeout),
+        ("body_timeout", service.body_timeout),
     ];
     match bounds
         .into_iter()

@@ -15,6 +15,7 @@ use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
 use crate::run::{Next, State, after_failure};
 use crate::script::{self, Failure, LogLine, Outcome, Program};
+use crate::services::NotNow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -27,6 +28,8 @@ pub(super) enum End {
     Finished,
     /// Still the lane's head; due again at a time, or held until something changes.
     Parked { until: Option<UnixMillis> },
+    /// Still the lane's head; it goes on when this service is well or has room.
+    PutOff { service: Arc<str> },
     /// Somebody else's now: whatever is at the lane's head is on disk.
     Fenced,
     /// The ledger could not take the end; the run is open and ready there.
@@ -116,6 +119,7 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
             claim: run.claim,
             state: State::Held,
             due_at: None,
+            waits_for: None,
             why,
             attempts: run.attempts,
             attempt: None,
@@ -168,6 +172,7 @@ impl Attempt {
                     Called::Stale => return None,
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
+                    Called::PutOff(it) => return Some(self.put_off(it).await),
                     Called::Dead(why) => {
                         return Some(self.give_up(State::Dead, why, None, log).await);
                     }
@@ -312,6 +317,21 @@ impl Attempt {
         }
     }
 
+    /// The service that it needs is ill or has no room: that is no attempt of this run.
+    async fn put_off(&self, NotNow { service, why }: NotNow) -> End {
+        let postpone = Postpone {
+            claim: self.run.claim,
+            state: State::Waiting,
+            due_at: None,
+            waits_for: Some(service.clone()),
+            why,
+            attempts: self.run.attempts,
+            attempt: None,
+        };
+        let postponed = self.shared.ledger.postpone(postpone).await;
+        end_of(postponed, End::PutOff { service })
+    }
+
     async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
         let now = self.shared.clock.now();
         let retry_after = failure
@@ -393,6 +413,7 @@ impl Attempt {
             claim: self.run.claim,
             state,
             due_at,
+            waits_for: None,
             why,
             attempts: self.number(),
             attempt: Some(self.report(outcome, error, &log)),

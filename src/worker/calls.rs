@@ -2,12 +2,13 @@
 
 use super::attempt::Attempt;
 use super::journal::{Match, content_of, state_after};
+use super::put_off;
 use crate::call::{Answer, Request};
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
 use crate::script::WorldError;
-use crate::services::{CallError, KeyParts, Prepared, idempotency_key};
+use crate::services::{CallError, Caller, KeyParts, NotNow, Prepared, Sent, Turn, idempotency_key};
 use std::time::Duration;
 
 /// Between two tries to write down an answer on a full disk.
@@ -21,8 +22,10 @@ pub(super) enum Called {
     Stale,
     /// The run was taken away.
     Fenced,
-    /// The ledger could not write the call down; nothing was sent.
+    /// The ledger could not write the call down, or the host stops; nothing was sent.
     Unwritten,
+    /// The run waits until its service is well or has room, and spends no attempt.
+    PutOff(NotNow),
     /// The run cannot go on.
     Dead(String),
 }
@@ -34,7 +37,16 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
         Err(error) => return failed(attempt, request, &error),
     };
     if !request.method.changes_something() {
-        return match attempt.in_force.services.send(&prepared, None).await {
+        let turn = match turn(attempt, &request).await {
+            Ok(it) => it,
+            Err(instead) => return instead,
+        };
+        let services = &attempt.in_force.services;
+        let Sent { outcome, not_now } = services.send(turn, &prepared, None).await;
+        if let Some(it) = not_now {
+            return Called::PutOff(it);
+        }
+        return match outcome {
             Ok(answer) => {
                 attempt.sight().answered(request, Ok(answer));
                 Called::Answered
@@ -76,6 +88,28 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
             let before = entry.state;
             send(attempt, request, stored, entry, Some(before), reads).await
         }
+    }
+}
+
+/// Waits for a call's turn at its service, or says what becomes of the call instead. Calls of one handler that wait hold an
+/// eighth of the runs in flight at most; half of these places are kept for runs that were put off, which are the older.
+async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, Called> {
+    let (run, shared) = (&attempt.run, &attempt.shared);
+    let limits = &attempt.in_force.config.limits;
+    let awake_max = put_off::awake_max(limits.runs_in_flight_max);
+    let is_awake = shared.put_off().is_awake(run.claim.id);
+    let caller = Caller {
+        handler: run.handler.clone(),
+        run: run.claim.id,
+        waiting_max: awake_max * if is_awake { 2 } else { 1 },
+    };
+    let turn = tokio::select! {
+        turn = attempt.in_force.services.turn(request, &caller) => turn,
+        () = shared.stopping.cancelled() => return Err(Called::Unwritten),
+    };
+    match turn {
+        Ok(turn) => turn.map_err(Called::PutOff),
+        Err(error) => Err(failed(attempt, request.clone(), &error)),
     }
 }
 
@@ -148,6 +182,11 @@ async fn send(
     before: Option<CallState>,
     reads: &[Read],
 ) -> Called {
+    // First the turn: what is written down is about to be sent.
+    let turn = match turn(attempt, &request).await {
+        Ok(it) => it,
+        Err(instead) => return instead,
+    };
     let ledger = &attempt.shared.ledger;
     entry.state = CallState::Intended;
     entry.version = attempt.version.to_string();
@@ -171,10 +210,13 @@ async fn send(
     }
     attempt.sight().journal.put(entry.clone());
 
-    let sent = attempt
+    let Sent {
+        outcome: sent,
+        not_now,
+    } = attempt
         .in_force
         .services
-        .send(&prepared, Some(&entry.idempotency_key))
+        .send(turn, &prepared, Some(&entry.idempotency_key))
         .await;
     let (state, answer) = match &sent {
         Ok(answer) => (state_after(answer, &request), Some(answer.clone())),
@@ -199,6 +241,9 @@ async fn send(
         Err(_) => return Called::Unwritten,
     }
     attempt.sight().journal.put(entry);
+    if let Some(it) = not_now {
+        return Called::PutOff(it);
+    }
     match sent {
         Ok(answer) => {
             attempt.sight().answered(request, Ok::<Answer, _>(answer));

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::attempt::{End, attempt};
 use super::lanes::{Follow, Lanes, PARKED_MAX, RUNS_IN_MEMORY_MAX};
+use super::put_off::{self, Group, Wanted};
 use super::waiting::Waiting;
 use crate::clock::UnixMillis;
 use crate::config::OnDead;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -25,6 +27,12 @@ const SCAN_RUNS_MAX: i64 = 1000;
 const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
 /// How long a run waits whose end the ledger could not take.
 const PAUSE_AFTER_UNWRITTEN: Duration = Duration::from_secs(1);
+/// How often it is asked whether a service that runs wait for is well.
+const ASK_SERVICES_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether there are groups of such runs that are not known.
+const FIND_PUT_OFF_EVERY: Duration = Duration::from_secs(60);
+/// A handler may have so many times the runs in flight that are free: whoever takes much leaves room for others.
+const SHARE_OF_FREE: usize = 4;
 /// How long a look at the waiting runs waits for others that want it too.
 const PAUSE_AFTER_CHANGE: Duration = Duration::from_millis(100);
 
@@ -42,6 +50,9 @@ pub(super) async fn dispatch(
         waiting: Waiting::default(),
         backlog: None,
         in_flight: HashMap::new(),
+        begun: HashMap::new(),
+        put_off_found_at: UnixMillis(0),
+        may_wake: false,
         generation: 0,
         attempts: JoinSet::new(),
         looks: JoinSet::new(),
@@ -49,13 +60,20 @@ pub(super) async fn dispatch(
         shared,
         reader,
     };
+    let mut ask_services = tokio::time::interval(ASK_SERVICES_EVERY);
+    ask_services.set_missed_tick_behavior(MissedTickBehavior::Delay);
     it.rescan();
     it.clear_suspects().await;
     it.reload_waiting();
+    it.find_put_off();
     loop {
+        if std::mem::take(&mut it.may_wake) {
+            it.wake_put_off();
+        }
         it.start_runs();
         it.scan();
         let due = it.until_due();
+        let are_put_off = !it.shared.put_off().is_empty();
         tokio::select! {
             () = shutdown.cancelled() => break,
             () = arrivals.bell.notified() => {
@@ -73,10 +91,13 @@ pub(super) async fn dispatch(
             () = nudge.notified() => {
                 it.rescan();
                 it.reload_waiting();
+                it.find_put_off();
             }
             () = tokio::time::sleep(due) => it.wake_due(),
+            _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
         }
     }
+    it.shared.stopping.cancel();
     while let Some(ended) = it.attempts.join_next().await {
         it.ended(ended);
     }
@@ -91,6 +112,11 @@ struct Dispatcher {
     backlog: Option<Backlog>,
     attempts: JoinSet<(Lane, RunId, End)>,
     in_flight: HashMap<RunId, InFlight>,
+    /// How many of these each handler has.
+    begun: HashMap<Arc<str>, usize>,
+    put_off_found_at: UnixMillis,
+    /// Runs of a service that has room have ended: the next may be woken.
+    may_wake: bool,
     /// Rises when runs may have changed on disk by another way than acceptance: what was read before is worth nothing.
     generation: u64,
     looks: JoinSet<Look>,
@@ -114,6 +140,7 @@ struct Backlog {
 struct InFlight {
     task: tokio::task::Id,
     lane: Lane,
+    handler: Arc<str>,
     /// Of its beginning.
     generation: u64,
     /// Another lane that it is in by now.
@@ -127,6 +154,10 @@ enum Look {
     Parked(u64, Result<Vec<Lane>, ReadError>),
     Scan(u64, Result<Vec<(OpenRun, bool)>, ReadError>),
     Waiting(Result<Vec<(UnixMillis, OpenRun)>, ReadError>),
+    /// Groups of runs that wait for a service.
+    PutOff(Result<Vec<Group>, ReadError>),
+    /// Runs of one, for this generation.
+    Woken(u64, Wanted, Result<Vec<(OpenRun, bool)>, ReadError>),
 }
 
 impl Dispatcher {
@@ -136,7 +167,8 @@ impl Dispatcher {
             if !self.suspects.is_empty() && !self.attempts.is_empty() {
                 return;
             }
-            let Some(run) = self.next() else { return };
+            let free = runs_in_flight_max - self.attempts.len();
+            let Some(run) = self.next(free) else { return };
             if let Some(it) = self.in_flight.get_mut(&run.claim.id) {
                 // It was put into another lane while it was on its way: it is that lane's head, and not begun twice.
                 it.moved_to = Some(run.lane);
@@ -145,13 +177,15 @@ impl Dispatcher {
             }
             let blame = self.suspects.get(&run.claim.id).copied().unwrap_or(0);
             let shared = self.shared.clone();
-            let (lane, id) = (run.lane, run.claim.id);
+            let (lane, id, handler) = (run.lane, run.claim.id, run.handler.clone());
+            *self.begun.entry(handler.clone()).or_default() += 1;
             let task = self
                 .attempts
                 .spawn(async move { (lane, id, attempt(shared, run, blame).await) });
             let in_flight = InFlight {
                 task: task.id(),
                 lane,
+                handler,
                 generation: self.generation,
                 moved_to: None,
             };
@@ -160,15 +194,20 @@ impl Dispatcher {
     }
 
     /// Suspects first: a run that kills the process must be told from those that were there by chance.
-    fn next(&mut self) -> Option<OpenRun> {
+    fn next(&mut self, free: usize) -> Option<OpenRun> {
         let Some(suspect) = self.suspects.keys().next().copied() else {
-            return self.lanes.next();
+            let begun = &self.begun;
+            let may_begin = |it: &str| match begun.get(it) {
+                None => true,
+                Some(count) => *count < SHARE_OF_FREE * (free - 1),
+            };
+            return self.lanes.next(may_begin);
         };
         let run = self.lanes.take(suspect);
         if run.is_none() && self.looks.is_empty() {
             // Waiting or held by now: it is no suspect until it runs.
             self.suspects.remove(&suspect);
-            return self.next();
+            return self.next(free);
         }
         run
     }
@@ -193,13 +232,23 @@ impl Dispatcher {
             Err(error) => {
                 error!(%error, "an attempt ended without a result; its run is found again on disk: {error}");
                 let lost = self.in_flight.extract_if(|_, it| it.task == error.id());
-                for (_, it) in lost {
+                for (id, it) in lost {
+                    self.may_wake |= self.shared.put_off().ended(id);
+                    has_ended(&mut self.begun, &it.handler);
                     self.lanes.parked(it.lane);
                 }
                 return self.rescan();
             }
         };
         let in_flight = self.in_flight.remove(&id);
+        self.may_wake |= self.shared.put_off().ended(id);
+        if let Some(it) = &in_flight {
+            has_ended(&mut self.begun, &it.handler);
+            if let End::PutOff { service } = &end {
+                let group = (service.clone(), it.handler.clone());
+                self.shared.put_off().put_off(group);
+            }
+        }
         if self.suspects.remove(&id).is_some() {
             self.note_suspects();
         }
@@ -217,6 +266,7 @@ impl Dispatcher {
                     self.waiting.put(until, id, lane);
                 }
             }
+            End::PutOff { .. } => self.lanes.parked(lane),
             End::Fenced => {
                 self.lanes.parked(lane);
                 let follow = self.lanes.look_up(lane);
@@ -242,7 +292,7 @@ impl Dispatcher {
             self.follow(follow);
         }
         match end {
-            End::Finished | End::Parked { until: None } | End::Fenced => {}
+            End::Finished | End::Parked { until: None } | End::PutOff { .. } | End::Fenced => {}
             // Under which lane it waits is known on disk only. Many such ends make one look.
             End::Parked { until: Some(_) } => {
                 let soon = self.shared.clock.now().after(PAUSE_AFTER_CHANGE);
@@ -276,6 +326,7 @@ impl Dispatcher {
     fn rescan(&mut self) {
         self.generation += 1;
         self.lanes.forget();
+        self.shared.put_off().begin_anew();
         self.backlog = Some(Backlog {
             lacks_parked: true,
             ..Backlog::default()
@@ -363,6 +414,15 @@ impl Dispatcher {
                 }
             }
             Ok(Look::Waiting(Ok(runs))) => self.waiting.loaded(runs),
+            Ok(Look::PutOff(Ok(groups))) => {
+                let mut put_off = self.shared.put_off();
+                groups.into_iter().for_each(|it| put_off.put_off(it));
+            }
+            Ok(Look::PutOff(Err(error))) => {
+                warn!(%error, "the runs that wait for services could not be read, trying again: {error}");
+                self.put_off_found_at = UnixMillis(0);
+            }
+            Ok(Look::Woken(generation, wanted, runs)) => self.woken(generation, &wanted, runs),
             Err(error) => error!(%error, "a look at the ledger failed: {error}"),
         }
     }
@@ -404,6 +464,70 @@ impl Dispatcher {
         if self.waiting.wants_reload(now) {
             self.reload_waiting();
         }
+        if self.put_off_found_at.after(FIND_PUT_OFF_EVERY) < now {
+            self.find_put_off();
+        }
+    }
+
+    /// Learns of runs that wait for services from the ledger: after a start, a reload, and as a net.
+    fn find_put_off(&mut self) {
+        self.put_off_found_at = self.shared.clock.now();
+        self.look(|reader| {
+            let groups = reader
+                .waiting_for_services()
+                .map(|it| it.into_iter().map(|it| (it.service, it.handler)).collect());
+            Look::PutOff(groups)
+        });
+    }
+
+    /// Wakes runs whose services are well, or one to look whether its service is.
+    fn wake_put_off(&mut self) {
+        let in_force = self.shared.current.load_full();
+        let now = self.shared.clock.now();
+        let awake_max = put_off::awake_max(in_force.config.limits.runs_in_flight_max);
+        let room = |service: &str| in_force.services.room(service);
+        let wanted = self.shared.put_off().wanted(room, awake_max, now);
+        for it in wanted {
+            let generation = self.generation;
+            let blocked_by_dead = self.blocked_by_dead();
+            self.look(move |reader| {
+                let (service, handler) = &it.group;
+                let runs = reader.runs_waiting_for(
+                    service,
+                    handler,
+                    it.after,
+                    it.limit,
+                    &blocked_by_dead,
+                    now,
+                );
+                Look::Woken(generation, it, runs)
+            });
+        }
+    }
+
+    fn woken(
+        &mut self,
+        generation: u64,
+        wanted: &Wanted,
+        runs: Result<Vec<(OpenRun, bool)>, ReadError>,
+    ) {
+        let now = self.shared.clock.now();
+        let runs = match runs {
+            Ok(it) if generation == self.generation => it,
+            Ok(_) => return self.shared.put_off().unread(wanted, now),
+            Err(error) => {
+                warn!(%error, "the ledger could not be read, trying again: {error}");
+                return self.shared.put_off().unread(wanted, now);
+            }
+        };
+        let woken: Vec<(RunId, bool)> = runs
+            .into_iter()
+            .map(|(run, is_head)| {
+                let id = run.claim.id;
+                (id, is_head && self.lanes.wake(run))
+            })
+            .collect();
+        self.shared.put_off().woken(wanted, &woken, now);
     }
 
     fn reload_waiting(&mut self) {
@@ -439,6 +563,7 @@ impl Dispatcher {
                 claim: run.claim,
                 state: State::Dead,
                 due_at: None,
+                waits_for: None,
                 why: "the host ended while this run was in the script engine, and again when it ran alone".into(),
                 attempts: run.attempts,
                 attempt: None,
@@ -448,5 +573,14 @@ impl Dispatcher {
             }
         }
         self.note_suspects();
+    }
+}
+
+fn has_ended(begun: &mut HashMap<Arc<str>, usize>, handler: &Arc<str>) {
+    if let Some(count) = begun.get_mut(handler) {
+        *count -= 1;
+        if *count == 0 {
+            begun.remove(handler);
+        }
     }
 }

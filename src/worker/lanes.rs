@@ -112,6 +112,16 @@ impl Lanes {
         Follow::Nothing
     }
 
+    /// A run that was put off and may go on, the head of its lane on disk. False when its lane is busy here.
+    pub(super) fn wake(&mut self, run: OpenRun) -> bool {
+        if self.lanes.contains_key(&run.lane) {
+            return false;
+        }
+        self.parked.remove(&run.lane);
+        self.open(run, true);
+        true
+    }
+
     /// A ready run that a scan of the disk has found, and whether it is the head of its lane there.
     pub(super) fn scanned(&mut self, run: OpenRun, is_head: bool) {
         match self.lanes.get_mut(&run.lane) {
@@ -143,10 +153,16 @@ impl Lanes {
         }
     }
 
-    /// The next run to start, handlers in turn.
-    pub(super) fn next(&mut self) -> Option<OpenRun> {
-        loop {
+    /// The next run to start, handlers in turn; of those handlers that may begin one.
+    pub(super) fn next(&mut self, may_begin: impl Fn(&str) -> bool) -> Option<OpenRun> {
+        let mut passed_over = 0;
+        while passed_over < self.turns.len() {
             let handler = self.turns.pop_front()?;
+            if !may_begin(&handler) {
+                self.turns.push_back(handler);
+                passed_over += 1;
+                continue;
+            }
             let Some(lanes) = self.startable.get_mut(&handler) else {
                 continue;
             };
@@ -167,6 +183,7 @@ impl Lanes {
             self.bodies_bytes -= body_bytes(&run);
             return Some(run);
         }
+        None
     }
 
     /// This run, out of its turn, if it is the first of its lane here.
@@ -367,7 +384,7 @@ mod tests {
     }
 
     fn started(lanes: &mut Lanes) -> Vec<i64> {
-        std::iter::from_fn(|| lanes.next())
+        std::iter::from_fn(|| lanes.next(|_| true))
             .map(|it| it.claim.id.0)
             .collect()
     }
@@ -454,7 +471,7 @@ mod tests {
             lanes.arrive(run(id, "h", 7));
         }
         lanes.arrive(run(4, "h", 8));
-        assert_eq!(lanes.next().map(|it| it.claim.id.0), Some(1));
+        assert_eq!(lanes.next(|_| true).map(|it| it.claim.id.0), Some(1));
         lanes.forget();
         assert_eq!((lanes.len(), started(&mut lanes)), (0, vec![]));
         assert!(!lanes.holds(Lane(8)));

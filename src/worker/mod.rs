@@ -8,6 +8,7 @@ mod journal;
 mod lanes;
 mod lost;
 mod places;
+mod put_off;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -22,7 +23,8 @@ use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 use engines::Engines;
 pub use lost::Lost;
-use std::sync::{Arc, Mutex};
+use put_off::PutOff;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,15 @@ struct Shared {
     engines: Arc<Engines>,
     running: Arc<Running>,
     lost: Arc<Lost>,
+    put_off: Mutex<PutOff>,
+    /// No more calls are made; those that were sent get their time.
+    stopping: CancellationToken,
+}
+
+impl Shared {
+    fn put_off(&self) -> MutexGuard<'_, PutOff> {
+        self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Worker {
@@ -71,6 +82,8 @@ impl Worker {
             engines,
             running,
             lost,
+            put_off: Mutex::default(),
+            stopping: CancellationToken::new(),
         });
         Ok(Self {
             shared,

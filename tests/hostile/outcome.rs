@@ -29,7 +29,7 @@ pub(super) fn of(engine: &Arc<Engine>, sources: &Sources) -> Found {
             };
         }
     };
-    let event = freeze(world::EVENT.as_bytes()).unwrap();
+    let event = freeze(&world::EVENT.into()).unwrap();
     let pass = program.run(&world::attempt(), &event, Box::new(world::Memory));
     let (kind, failure, text) = match pass.outcome {
         Outcome::Done { .. } => ("harmless", None, String::new()),

@@ -15,6 +15,7 @@ mod disk;
 mod effects;
 mod faults;
 mod hostile;
+mod ill;
 mod power;
 mod reload;
 mod samples;

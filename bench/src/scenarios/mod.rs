@@ -2,6 +2,7 @@
 
 mod acks;
 mod hostile;
+mod ill;
 mod paced;
 mod reload;
 mod runs;
@@ -28,6 +29,8 @@ pub(crate) enum Scenario {
     Size,
     /// 5,000 runs that wait for a slow service at once.
     Waiting,
+    /// A service that is dead for a minute under 200 events/s that need it.
+    Ill,
     /// 200 saves of scripts under load.
     Reload,
     /// Latency of acks at 500 events/s while scripts that mean harm run again and again.
@@ -46,6 +49,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Paced => paced::run(bench),
                 Scenario::Size => size::run(bench),
                 Scenario::Waiting => waiting::run(bench),
+                Scenario::Ill => ill::run(bench),
                 Scenario::Reload => reload::run(bench),
                 Scenario::Hostile => hostile::run(bench),
             };

@@ -98,13 +98,17 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
 }
 
 /// How others fare.
-struct Beside {
-    acks: Report,
-    effects_ns: Histogram<u64>,
+pub(super) struct Beside {
+    pub(super) acks: Report,
+    pub(super) effects_ns: Histogram<u64>,
 }
 
 /// A steady load and a probe on the other handler, as long as `goes_on` says so.
-fn beside(bench: &Bench, host: &Host, mut goes_on: impl FnMut() -> Result<bool>) -> Result<Beside> {
+pub(super) fn beside(
+    bench: &Bench,
+    host: &Host,
+    mut goes_on: impl FnMut() -> Result<bool>,
+) -> Result<Beside> {
     let reins = Reins::default();
     let load = bench.load(
         host.address(),
@@ -140,7 +144,7 @@ fn beside(bench: &Bench, host: &Host, mut goes_on: impl FnMut() -> Result<bool>)
     })
 }
 
-fn add(
+pub(super) fn add(
     bench: &mut Bench,
     figure: &str,
     quiet_ns: &Histogram<u64>,

@@ -67,11 +67,14 @@ fn what_is_left_out_has_its_default() {
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
             rate: None,
             connections_max: 16,
             answer_size_bytes_max: 1024 * 1024,
             private_network: false,
             idempotency: Some(DAY),
+            breaker: Some(Breaker::default()),
         }]
     );
     assert_eq!(
@@ -252,4 +255,19 @@ fn what_is_odd_is_a_warning() {
 fn no_output_shows_a_secret() {
     let text = format!("{:?}", read(SAMPLE));
     assert!(!text.contains("from_env"), "{text}");
+}
+
+#[test]
+fn a_services_breaker_may_be_set_or_off() {
+    let of = |line: &str| {
+        let text = format!("[services.s]\nurl = \"https://example.com\"\n{line}");
+        read(&file_with(&text)).services[0].breaker
+    };
+    assert_eq!(of("breaker = \"off\""), None);
+    let set = Breaker {
+        failures_max: 9,
+        first: Duration::from_secs(30),
+        max: Duration::from_secs(30),
+    };
+    assert_eq!(of("breaker = { failures = 9, first = \"30s\" }"), Some(set));
 }

@@ -130,6 +130,9 @@ fn every_bound_of_a_service_holds() {
         &["\"100ms\"", "\"10s\""],
         &["\"99ms\"", "\"11s\""],
     );
+    for part in ["head_timeout", "body_timeout"] {
+        check(part, &["\"100ms\"", "\"10s\""], &["\"99ms\"", "\"11s\""]);
+    }
     check("connections_max", &["1", "10000"], &["0", "10001"]);
     check(
         "answer_size_max",
@@ -141,6 +144,19 @@ fn every_bound_of_a_service_holds() {
         &["\"1m\"", "\"365d\""],
         &["\"59s\"", "\"366d\""],
     );
+}
+
+#[test]
+fn every_bound_of_a_breaker_holds() {
+    let breaker = "[services.s]\nurl = \"https://example.com\"\n[services.s.breaker]";
+    let check = |key, good: &[&str], bad: &[&str]| check_bound(breaker, key, good, bad);
+    check("failures", &["2", "1000"], &["1", "1001"]);
+    check(
+        "first",
+        &["\"100ms\"", "\"10m\""],
+        &["\"99ms\"", "\"601s\""],
+    );
+    check("max", &["\"1s\"", "\"10m\""], &["\"999ms\"", "\"601s\""]);
 }
 
 #[test]

@@ -54,7 +54,8 @@ pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> 
     let taken = tables
         .connection
         .prepare_cached(
-            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6, epoch = epoch + 1
+            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6, waits_for = ?7,
+               epoch = epoch + 1
              WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')",
         )?
         .execute(params![
@@ -64,6 +65,7 @@ pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> 
             it.due_at.map(|at| at.0),
             it.why,
             it.attempts,
+            it.waits_for,
         ])?;
     if taken == 0 {
         return Ok(Applied::Fenced);

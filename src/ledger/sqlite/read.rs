@@ -34,6 +34,14 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct BlockedByDead(String);
 
+/// Runs of a handler that wait until a service is well or has room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingForService {
+    pub service: Arc<str>,
+    pub handler: Arc<str>,
+    pub runs: usize,
+}
+
 impl BlockedByDead {
     pub fn new<'a>(handlers: impl Iterator<Item = &'a str>) -> Self {
         Self(serde_json::Value::from_iter(handlers).to_string())
@@ -171,9 +179,57 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay, due_at FROM runs_open
-                 WHERE state = 'waiting' ORDER BY due_at LIMIT ?1",
+                 WHERE state = 'waiting' AND due_at IS NOT NULL ORDER BY due_at LIMIT ?1",
             )?
             .query_map([limit], |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)))?
+            .collect()
+    }
+
+    /// Runs of a handler that wait for a service, from the one after `after`, and whether each is the head of its lane.
+    pub fn runs_waiting_for(
+        &self,
+        service: &str,
+        handler: &str,
+        after: RunId,
+        limit: usize,
+        blocked_by_dead: &BlockedByDead,
+        now: UnixMillis,
+    ) -> rusqlite::Result<Vec<(OpenRun, bool)>> {
+        let runs: Vec<OpenRun> = self
+            .connection
+            .prepare_cached(
+                "SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open
+                 WHERE state = 'waiting' AND waits_for = ?1 AND handler = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+            )?
+            .query_map(
+                params![service, handler, after.0, i64::try_from(limit).unwrap_or(i64::MAX)],
+                open_run,
+            )?
+            .collect::<rusqlite::Result<_>>()?;
+        runs.into_iter()
+            .map(|run| {
+                let head = self.lane_head(run.lane, blocked_by_dead, now)?;
+                let is_head = head.is_some_and(|(it, _)| it.claim.id == run.claim.id);
+                Ok((run, is_head))
+            })
+            .collect()
+    }
+
+    /// The services that runs wait for, by handler, and how many do.
+    pub fn waiting_for_services(&self) -> rusqlite::Result<Vec<WaitingForService>> {
+        self.connection
+            .prepare_cached(
+                "SELECT waits_for, handler, count(*) FROM runs_open
+                 WHERE state = 'waiting' AND waits_for IS NOT NULL GROUP BY waits_for, handler",
+            )?
+            .query_map([], |row| {
+                let count: i64 = row.get(2)?;
+                Ok(WaitingForService {
+                    service: row.get(0)?,
+                    handler: row.get(1)?,
+                    runs: usize::try_from(count).unwrap_or(0),
+                })
+            })?
             .collect()
     }
 

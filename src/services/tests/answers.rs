@@ -111,7 +111,7 @@ async fn an_answer_without_a_length_ends_with_its_connection() {
 #[tokio::test]
 async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled() {
     let mut hasty = service("http://unused/");
-    hasty.timeout = Duration::from_millis(500);
+    hasty.body_timeout = Duration::from_millis(500);
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n012";
     let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n012\r\n";
     let late = Say::Wait(Duration::from_secs(5));
@@ -130,7 +130,7 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
         ),
         (
             vec![text(head), late],
-            "200 body missing: it did not arrive within the timeout of 500ms",
+            "200 body missing: it did not end within 500ms",
         ),
     ] {
         let fake = Fake::saying(&says).await;

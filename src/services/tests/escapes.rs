@@ -304,6 +304,8 @@ const PATHS: &[&str] = &[
 #[test]
 fn there_are_enough_attempts() {
     assert!(PATHS.len() >= 100, "{}", PATHS.len());
+    let addresses = PRIVATE.len() + NEVER.len();
+    assert!(addresses >= 70, "{addresses}");
 }
 
 proptest! {

@@ -3,15 +3,17 @@
 mod answers;
 mod escapes;
 mod fake;
+mod ill;
 mod outcomes;
 mod secrets;
 mod small;
 mod tls;
 mod turns;
 
-use super::{CallError, Prepared, Services};
+use super::{CallError, Caller, NotNow, Prepared, Services, Turn};
 use crate::call::{Answer, Method, Request};
 use crate::config;
+use crate::run::RunId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,11 +25,14 @@ fn service(url: &str) -> config::Service {
         headers: Vec::new(),
         timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(2),
+        head_timeout: Duration::from_secs(5),
+        body_timeout: Duration::from_secs(5),
         rate: None,
         connections_max: 8,
         answer_size_bytes_max: 64 * 1024,
         private_network: true,
         idempotency: None,
+        breaker: None,
     }
 }
 
@@ -58,7 +63,35 @@ async fn get(services: &Services) -> Result<Answer, CallError> {
 
 async fn send(services: &Services, request: &Request) -> Result<Answer, CallError> {
     let prepared: Prepared = services.prepare(request)?;
-    services.send(&prepared, Some("key-1")).await
+    send_prepared(services, request, &prepared, Some("key-1")).await
+}
+
+async fn send_prepared(
+    services: &Services,
+    request: &Request,
+    prepared: &Prepared,
+    key: Option<&str>,
+) -> Result<Answer, CallError> {
+    match turn(services, request, "h", 1).await? {
+        Ok(turn) => services.send(turn, prepared, key).await.outcome,
+        Err(not_now) => Err(CallError::NotSent {
+            message: format!("not now: {}", not_now.why),
+        }),
+    }
+}
+
+async fn turn(
+    services: &Services,
+    request: &Request,
+    handler: &str,
+    run: i64,
+) -> Result<Result<Turn, NotNow>, CallError> {
+    let caller = Caller {
+        handler: handler.into(),
+        run: RunId(run),
+        waiting_max: 1000,
+    };
+    services.turn(request, &caller).await
 }
 
 #[track_caller]

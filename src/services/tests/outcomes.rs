@@ -57,12 +57,12 @@ async fn an_answer_that_is_no_http_is_an_unknown_outcome() {
 async fn a_head_that_does_not_come_in_time_is_an_unknown_outcome() {
     let fake = Fake::saying(&[Say::Wait(Duration::from_secs(10))]).await;
     let mut hasty = service(&fake.url());
-    hasty.timeout = Duration::from_millis(150);
+    hasty.head_timeout = Duration::from_millis(150);
     let start = Instant::now();
     let result = post(&services(hasty)).await;
     check(
         &result,
-        "unknown: service `books`: sent, but no answer came within the timeout of 150ms",
+        "unknown: service `books`: sent, but no answer within 150ms",
     );
     assert!(start.elapsed() < Duration::from_secs(2));
 }
@@ -91,7 +91,7 @@ async fn a_handshake_that_hangs_ends_with_the_connect_timeout_and_was_not_sent()
         super::super::Services::trusting(&[hasty], rustls::RootCertStore::empty()).unwrap();
     check(
         &post(&services).await,
-        "not sent: service `books`: no connection to 127.0.0.1 within the connect timeout",
+        "not sent: service `books`: no connection to 127.0.0.1 within 150ms",
     );
 }
 
@@ -156,7 +156,7 @@ async fn a_stored_call_is_not_sent_to_another_place_after_a_change_of_the_url() 
     let prepared = before.prepare(&request(Method::Post, "/paid")).unwrap();
     let after = services(service(&format!("http://127.0.0.1:{}/other", fake.port)));
     check(
-        &after.send(&prepared, None).await,
+        &super::send_prepared(&after, &request(Method::Post, "/paid"), &prepared, None).await,
         "refused: service `books`: the service's URL was changed",
     );
     assert_eq!(fake.connections(), 0);

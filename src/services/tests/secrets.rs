@@ -1,5 +1,5 @@
 use super::fake::{Fake, Say, ok};
-use super::{check, post, request, service, services};
+use super::{check, post, request, send_prepared, service, services};
 use crate::call::Method;
 use crate::config::Secret;
 use crate::services::{CallError, Services};
@@ -12,8 +12,11 @@ async fn a_services_header_goes_out_and_is_shown_nowhere() {
     let mut settings = service(&fake.url());
     settings.headers = vec![("authorization".to_owned(), Secret::new(SECRET))];
     let services = services(settings.clone());
-    let prepared = services.prepare(&request(Method::Post, "/paid")).unwrap();
-    let answer = services.send(&prepared, None).await.unwrap();
+    let asked = request(Method::Post, "/paid");
+    let prepared = services.prepare(&asked).unwrap();
+    let answer = send_prepared(&services, &asked, &prepared, None)
+        .await
+        .unwrap();
     assert!(fake.requests()[0].contains("\r\nauthorization: Bearer s3cr3t-value\r\n"));
 
     let cut = Fake::saying(&[Say::Close]).await;
@@ -117,7 +120,8 @@ fn a_body_over_the_bound_is_refused() {
 #[tokio::test]
 async fn a_stored_call_is_checked_again_before_it_is_sent() {
     let services = services(service("http://127.0.0.1:1/api"));
-    let good = services.prepare(&request(Method::Post, "/paid")).unwrap();
+    let asked = request(Method::Post, "/paid");
+    let good = services.prepare(&asked).unwrap();
     for (url, header) in [
         ("http://127.0.0.1:2/api/paid", "x"),
         ("https://127.0.0.1:1/api/paid", "x"),
@@ -133,7 +137,7 @@ async fn a_stored_call_is_checked_again_before_it_is_sent() {
         stored.url = url.to_owned();
         stored.headers.push((header.to_owned(), "v".to_owned()));
         check(
-            &services.send(&stored, None).await,
+            &send_prepared(&services, &asked, &stored, None).await,
             "refused: service `books`: ",
         );
     }

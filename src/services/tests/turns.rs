@@ -1,8 +1,9 @@
 use super::fake::{Fake, Say, ok};
-use super::{check, get, request, send, service, services};
+use super::{check, get, request, send, service, services, turn};
 use crate::call::Method;
 use crate::config::Rate;
-use crate::services::rate::Gate;
+use crate::run::RunId;
+use crate::services::Caller;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -55,52 +56,87 @@ async fn calls_go_in_the_order_in_which_they_came() {
 #[tokio::test]
 async fn no_stretch_of_time_has_more_calls_than_the_rate() {
     let per = Duration::from_millis(200);
-    let gate = Gate::new(
-        100,
-        Some(Rate { calls_max: 4, per }),
-        Duration::from_secs(60),
-    );
+    let fake = Fake::saying(&[ok("a")]).await;
+    let mut slow = service(&fake.url());
+    slow.rate = Some(Rate { calls_max: 4, per });
+    let services = services(slow);
     let start = Instant::now();
-    let mut moments = Vec::new();
+    let mut calls = JoinSet::new();
     for _ in 0..10 {
-        let _turn = gate.enter().await.unwrap();
-        moments.push(start.elapsed());
+        let services = services.clone();
+        calls.spawn(async move {
+            check(&get(&services).await, "200 a");
+            Instant::now()
+        });
     }
+    let mut moments: Vec<Instant> = calls.join_all().await;
+    moments.sort();
     assert!(
-        moments[3] < per,
+        moments[3] - start < per,
         "what the rate allows goes at once: {moments:?}"
     );
-    for pair in moments.windows(5) {
-        // The gate's moment lies a hair before ours.
-        assert!(
-            pair[4] - pair[0] > per - Duration::from_millis(10),
-            "{moments:?}"
-        );
-    }
+    assert!(moments[9] - start >= per * 2, "{moments:?}");
 }
 
 #[tokio::test]
-async fn a_turn_that_does_not_come_was_not_sent() {
-    let short = Duration::from_millis(50);
-    let gate = Gate::new(1, None, short);
-    let turn = gate.enter().await.unwrap();
-    assert_eq!(
-        gate.enter().await.unwrap_err(),
-        "waited 50ms for one of its connections to become free"
-    );
-    drop(turn);
-    gate.enter().await.unwrap();
-
-    let rate = Rate {
-        calls_max: 1,
-        per: Duration::from_secs(3600),
+async fn a_handler_with_many_waiting_calls_keeps_no_other_from_its_turn() {
+    let fake = Fake::saying(&[Say::Wait(Duration::from_millis(5)), ok("a")]).await;
+    let mut narrow = service(&fake.url());
+    narrow.connections_max = 1;
+    let services = services(narrow);
+    let call = |handler: &'static str, number: i64| {
+        let services = services.clone();
+        async move {
+            let request = request(Method::Get, &format!("/{handler}"));
+            let prepared = services.prepare(&request).unwrap();
+            let turn = turn(&services, &request, handler, number).await;
+            let sent = services.send(turn.unwrap().unwrap(), &prepared, None).await;
+            check(&sent.outcome, "200 a");
+        }
     };
-    let gate = Gate::new(1, Some(rate), short);
-    gate.enter().await.unwrap();
+    let mut calls = JoinSet::new();
+    for number in 0..200 {
+        calls.spawn(call("many", number));
+    }
+    tokio::task::yield_now().await;
+    call("few", 1000).await;
+    let before = fake.requests().len();
+    assert!(before <= 5, "{before} calls went before it");
+    calls.abort_all();
+}
+
+#[tokio::test]
+async fn when_too_many_wait_the_next_is_put_off_and_nothing_is_sent() {
+    let fake = Fake::saying(&[Say::Wait(Duration::from_secs(30)), ok("a")]).await;
+    let mut narrow = service(&fake.url());
+    narrow.connections_max = 1;
+    let services = services(narrow);
+    let caller = |handler: &str| Caller {
+        handler: handler.into(),
+        run: RunId(1),
+        waiting_max: 3,
+    };
+    let get = request(Method::Get, "/x");
+    let _turn = services.turn(&get, &caller("h")).await.unwrap().unwrap();
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        let (services, caller, get) = (services.clone(), caller("h"), get.clone());
+        waiting.spawn(async move { services.turn(&get, &caller).await.is_ok() });
+    }
+    tokio::task::yield_now().await;
+    let put_off = services.turn(&get, &caller("h")).await.unwrap();
     assert_eq!(
-        gate.enter().await.unwrap_err(),
-        "waited 50ms for its rate to allow a call"
+        put_off.unwrap_err().why,
+        "3 calls of this handler wait for their turn at service `books` already"
     );
+    let other = caller("other");
+    let other = services.turn(&get, &other);
+    let other = tokio::time::timeout(Duration::from_millis(50), other).await;
+    assert!(
+        other.is_err(),
+        "another handler's call has its place in the line"
+    );
+    assert_eq!(fake.requests().len(), 0);
 }
 
 #[tokio::test]
@@ -139,19 +175,4 @@ async fn an_unchanged_service_keeps_its_rate_and_connections_over_a_reload() {
         start.elapsed() < Duration::from_millis(500),
         "a changed one begins anew"
     );
-}
-
-#[tokio::test]
-async fn a_high_rate_is_kept_in_bounded_memory() {
-    let gate = Gate::new(
-        1,
-        Some(Rate {
-            calls_max: 4_000_000_000,
-            per: Duration::from_secs(1),
-        }),
-        Duration::MAX / 4,
-    );
-    for _ in 0..20_000 {
-        gate.enter().await.unwrap();
-    }
 }

@@ -152,3 +152,25 @@ connect_timeout = "2s""#,
         r#"write a number and a unit (ms, s, m, h, d), such as "1s"; without this line it is 1s"#,
     );
 }
+
+#[test]
+fn a_breaker_is_off_or_a_table() {
+    refused(
+        &file_with("[services.s]\nurl = \"https://example.com\"\nbreaker = \"never\""),
+        "9:11",
+        "`breaker` must be \"off\" or a table, this is `never`",
+        "write `breaker = { failures = 5, first = \"1s\", max = \"15s\" }`, or \"off\" to send calls however many have failed",
+    );
+    refused(
+        &file_with("[services.s]\nurl = \"https://example.com\"\nbreaker = 5"),
+        "9:11",
+        "`breaker` must be \"off\" or a table, this is a whole number",
+        "write `breaker = { failures = 5, first = \"1s\", max = \"15s\" }`",
+    );
+    refused(
+        &file_with("[services.s]\nurl = \"https://example.com\"\nbreaker = { failure = 5 }"),
+        "9:13",
+        "unknown key `failure` in `breaker`",
+        "did you mean `failures`?",
+    );
+}

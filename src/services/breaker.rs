@@ -1,0 +1,369 @@
+//! Whether a service is well, as its calls tell. Pure: the caller brings the time.
+//!
+//! Closed: calls go. After so many failures in a row it opens: nothing is sent for a while. Then it is half open: one
+//! call goes, and what becomes of it decides whether the others may follow or wait twice as long.
+
+use crate::config;
+use crate::run::RunId;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Whether calls may go, and why not.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    /// `None`: calls always go.
+    policy: Option<config::Breaker>,
+    state: State,
+    /// How often the service has been found ill.
+    illnesses: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Closed {
+        /// Whose calls have failed since the last one that did not.
+        failed: Vec<RunId>,
+    },
+    Open(Illness),
+    HalfOpen {
+        illness: Illness,
+        is_looking: bool,
+    },
+}
+
+/// What is known of a service that is ill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Illness {
+    pub since: Instant,
+    pub why: String,
+    /// When a call may look whether it is over.
+    pub look_at: Instant,
+    wait: Duration,
+}
+
+/// A call's leave to go. Its outcome is told with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Leave {
+    /// How many illnesses there had been: what a call from before the last one met says nothing of now.
+    illnesses: u64,
+    pub is_look: bool,
+}
+
+/// A call that speaks against its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub why: String,
+    /// The service was there: another call might have fared better. One run alone does not make a service ill so.
+    pub may_be_the_calls_own: bool,
+}
+
+/// What the outcome of a call has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    No,
+    Ill,
+    StillIll,
+    Well,
+}
+
+impl Breaker {
+    pub(super) fn new(policy: Option<config::Breaker>) -> Self {
+        Self {
+            policy,
+            state: State::Closed { failed: Vec::new() },
+            illnesses: 0,
+        }
+    }
+
+    /// Leave for one call, or why there is none.
+    pub(super) fn ask(&mut self, now: Instant) -> Result<Leave, &Illness> {
+        let is_look = self.may_look(now);
+        let leave = Leave {
+            illnesses: self.illnesses,
+            is_look,
+        };
+        if is_look && let State::Open(illness) | State::HalfOpen { illness, .. } = &self.state {
+            self.state = State::HalfOpen {
+                illness: illness.clone(),
+                is_looking: true,
+            };
+            return Ok(leave);
+        }
+        match &self.state {
+            State::Closed { .. } => Ok(leave),
+            State::Open(illness) | State::HalfOpen { illness, .. } => Err(illness),
+        }
+    }
+
+    /// Whether one call would be let through to look.
+    pub(super) fn may_look(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Closed { .. } => false,
+            State::Open(illness) => illness.look_at <= now,
+            State::HalfOpen { is_looking, .. } => !is_looking,
+        }
+    }
+
+    /// The service answered as one that is well.
+    pub(super) fn answered(&mut self, leave: Leave) -> Turned {
+        let is_current = self.is_current(leave);
+        match &mut self.state {
+            State::Closed { failed } => {
+                failed.clear();
+                Turned::No
+            }
+            State::HalfOpen { .. } if is_current => {
+                self.state = State::Closed { failed: Vec::new() };
+                Turned::Well
+            }
+            // It was sent before the service was found ill; only a look decides.
+            State::Open(_) | State::HalfOpen { .. } => Turned::No,
+        }
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        leave: Leave,
+        run: RunId,
+        failure: &Failure,
+        now: Instant,
+    ) -> Turned {
+        let Some(policy) = self.policy.filter(|_| self.is_current(leave)) else {
+            return Turned::No;
+        };
+        match &mut self.state {
+            State::Closed { failed } => {
+                if !(failure.may_be_the_calls_own && failed.contains(&run)) {
+                    failed.push(run);
+                }
+                if failed.len() < policy.failures_max {
+                    return Turned::No;
+                }
+                self.illnesses += 1;
+                self.state = State::Open(Illness {
+                    since: now,
+                    why: failure.why.clone(),
+                    look_at: now + policy.first,
+                    wait: policy.first,
+                });
+                Turned::Ill
+            }
+            State::HalfOpen { illness, .. } => {
+                let wait = (illness.wait * 2).min(policy.max);
+                self.state = State::Open(Illness {
+                    since: illness.since,
+                    why: failure.why.clone(),
+                    look_at: now + wait,
+                    wait,
+                });
+                Turned::StillIll
+            }
+            State::Open(_) => Turned::No,
+        }
+    }
+
+    /// The call came to nothing that says how the service is.
+    pub(super) fn given_up(&mut self, leave: Leave) {
+        if leave.is_look
+            && self.is_current(leave)
+            && let State::HalfOpen { is_looking, .. } = &mut self.state
+        {
+            *is_looking = false;
+        }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The illness that is, or that has come over this call's service since it was let go.
+    pub(super) fn is_ill_for(&self, leave: Leave) -> bool {
+        match &self.state {
+            State::Closed { .. } => leave.illnesses != self.illnesses,
+            State::Open(_) | State::HalfOpen { .. } => true,
+        }
+    }
+
+    fn is_current(&self, leave: Leave) -> bool {
+        leave.illnesses == self.illnesses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const POLICY: config::Breaker = config::Breaker {
+        failures_max: 3,
+        first: Duration::from_secs(2),
+        max: Duration::from_secs(5),
+    };
+
+    /// A breaker, a clock, and the calls that are under way.
+    struct Scene {
+        breaker: Breaker,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                breaker: Breaker::new(Some(POLICY)),
+                now: Instant::now(),
+            }
+        }
+
+        fn after(&mut self, wait_ms: u64) -> &mut Self {
+            self.now += Duration::from_millis(wait_ms);
+            self
+        }
+
+        fn go(&mut self) -> Option<Leave> {
+            self.breaker.ask(self.now).ok()
+        }
+
+        fn fail(&mut self, run: i64, may_be_the_calls_own: bool) -> Turned {
+            let leave = self.go().expect("a call may go");
+            self.fail_with(leave, run, may_be_the_calls_own)
+        }
+
+        fn fail_with(&mut self, leave: Leave, run: i64, may_be_the_calls_own: bool) -> Turned {
+            let failure = Failure {
+                why: "it answered 500".into(),
+                may_be_the_calls_own,
+            };
+            self.breaker.failed(leave, RunId(run), &failure, self.now)
+        }
+
+        fn ill() -> Self {
+            let mut it = Self::new();
+            for run in 0..3 {
+                it.fail(run, true);
+            }
+            it
+        }
+    }
+
+    #[test]
+    fn so_many_failures_in_a_row_and_nothing_is_sent() {
+        let mut it = Scene::new();
+        assert_eq!(
+            [it.fail(1, true), it.fail(2, true), it.fail(3, true)],
+            [Turned::No, Turned::No, Turned::Ill]
+        );
+        assert_eq!(it.go(), None);
+        assert_eq!(it.after(1_999).go(), None);
+    }
+
+    #[test]
+    fn a_call_that_succeeds_begins_the_count_anew() {
+        let mut it = Scene::new();
+        for _ in 0..10 {
+            it.fail(1, true);
+            it.fail(2, true);
+            let leave = it.go().unwrap();
+            assert_eq!(it.breaker.answered(leave), Turned::No);
+        }
+        assert!(it.go().is_some());
+    }
+
+    #[test]
+    fn one_run_that_is_answered_badly_does_not_make_a_service_ill_but_no_connection_does() {
+        let mut it = Scene::new();
+        for _ in 0..10 {
+            assert_eq!(it.fail(7, true), Turned::No);
+        }
+        it.fail(7, false);
+        assert_eq!(it.fail(7, false), Turned::Ill);
+    }
+
+    #[test]
+    fn one_call_looks_whether_the_service_is_well_and_the_others_follow() {
+        let mut it = Scene::ill();
+        let look = it.after(2_000).go().unwrap();
+        assert!(look.is_look);
+        assert_eq!(it.go(), None, "one at a time");
+        assert_eq!(it.breaker.answered(look), Turned::Well);
+        assert!((0..5).all(|_| it.go().is_some_and(|it| !it.is_look)));
+    }
+
+    #[test]
+    fn each_look_that_fails_doubles_the_wait_up_to_its_maximum() {
+        let mut it = Scene::ill();
+        for wait_ms in [2_000, 4_000, 5_000, 5_000] {
+            assert_eq!(it.after(wait_ms - 1).go(), None);
+            let look = it.after(1).go().unwrap();
+            assert_eq!(it.fail_with(look, 9, true), Turned::StillIll);
+        }
+    }
+
+    #[test]
+    fn a_look_that_came_to_nothing_leaves_its_place_to_the_next() {
+        let mut it = Scene::ill();
+        let look = it.after(2_000).go().unwrap();
+        it.breaker.given_up(look);
+        assert!(it.go().is_some_and(|it| it.is_look));
+    }
+
+    #[test]
+    fn what_was_sent_before_the_illness_decides_nothing_after_it() {
+        let mut it = Scene::new();
+        let early: Vec<Leave> = (0..4).filter_map(|_| it.go()).collect();
+        for run in 0..3 {
+            it.fail(run, true);
+        }
+        assert_eq!(it.breaker.answered(early[0]), Turned::No);
+        assert_eq!(it.fail_with(early[1], 5, false), Turned::No);
+        let look = it.after(2_000).go().unwrap();
+        assert_eq!(it.fail_with(early[2], 6, false), Turned::No);
+        assert_eq!(it.breaker.answered(look), Turned::Well);
+        for run in 10..20 {
+            assert_eq!(it.fail_with(early[3], run, false), Turned::No);
+        }
+        assert!(
+            it.breaker.is_ill_for(early[3]),
+            "its run waits, and spends nothing"
+        );
+        assert!(it.go().is_some());
+    }
+
+    #[test]
+    fn a_breaker_that_is_off_lets_every_call_go() {
+        let mut it = Scene::new();
+        it.breaker = Breaker::new(None);
+        for run in 0..100 {
+            assert_eq!(it.fail(run, false), Turned::No);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_an_ill_service_is_asked_by_one_look_at_a_time(
+            steps in proptest::collection::vec((0..6_u8, 0..3_000_u64, 0..4_i64), 0..200)
+        ) {
+            let mut it = Scene::new();
+            let mut under_way: Vec<Leave> = Vec::new();
+            for (step, wait_ms, run) in steps {
+                it.after(wait_ms);
+                match (step, under_way.pop()) {
+                    (0 | 1, Some(leave)) => { it.fail_with(leave, run, step == 0); }
+                    (2, Some(leave)) => { it.breaker.answered(leave); }
+                    (3, Some(leave)) => it.breaker.given_up(leave),
+                    (_, before) => {
+                        under_way.extend(before);
+                        let was_ill = !matches!(it.breaker.state(), State::Closed { .. });
+                        if let Some(leave) = it.go() {
+                            prop_assert_eq!(leave.is_look, was_ill);
+                            under_way.push(leave);
+                        }
+                    }
+                }
+                let looks = under_way.iter().filter(|leave| leave.is_look && it.breaker.is_current(**leave));
+                if !matches!(it.breaker.state(), State::Closed { .. }) {
+                    prop_assert!(looks.count() <= 1);
+                }
+            }
+        }
+    }
+}
