@@ -1,0 +1,107 @@
+//! Checks files as a reload would, and changes nothing.
+
+use super::Files;
+use crate::config::{self, Config, Handler, Variable};
+use crate::diagnostic::Diagnostic;
+use crate::script::{Engine, Grants, Program, Sources};
+use std::sync::Arc;
+
+/// Files, checked: what would be in force, and what is wrong.
+pub struct Checked {
+    /// Nothing when handlers.toml itself is wrong.
+    pub config: Option<Config>,
+    /// The handlers' programs, in their order.
+    pub programs: Vec<Result<Arc<Program>, Vec<Diagnostic>>>,
+    pub problems: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Checks files as a reload would, and changes nothing.
+pub fn check(files: &Files) -> Checked {
+    let parsed = match &files.handlers {
+        Ok(text) => config::parse(text, &files.name, &|variable| variable_of(files, variable)),
+        Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
+    };
+    let config = match parsed {
+        Ok(mut it) => {
+            if let Some(rehearsal) = files.location.rehearsal() {
+                rehearsal.adapt(&mut it);
+            }
+            it
+        }
+        Err(problems) => {
+            return Checked {
+                config: None,
+                programs: Vec::new(),
+                problems,
+                warnings: Vec::new(),
+            };
+        }
+    };
+    let engine = Engine::new(&config.limits);
+    let mut warnings = config.warnings.clone();
+    let mut problems = files.problems.clone();
+    let mut programs = Vec::with_capacity(config.handlers.len());
+    for handler in &config.handlers {
+        let compiled = compile(&engine, handler, &files.sources);
+        match &compiled {
+            Ok(program) => add(&mut warnings, program.warnings()),
+            Err(found) => add(&mut problems, found),
+        }
+        programs.push(compiled);
+    }
+    Checked {
+        config: Some(config),
+        programs,
+        problems,
+        warnings,
+    }
+}
+
+/// Two handlers may share a script: each finding is told once.
+fn add(all: &mut Vec<Diagnostic>, found: &[Diagnostic]) {
+    for it in found {
+        if !all.contains(it) {
+            all.push(it.clone());
+        }
+    }
+}
+
+pub(super) fn compile(
+    engine: &Arc<Engine>,
+    handler: &Handler,
+    sources: &Sources,
+) -> Result<Arc<Program>, Vec<Diagnostic>> {
+    let grants = Grants {
+        collections: handler.records.clone(),
+        services: handler.services.clone(),
+    };
+    engine
+        .compile(&handler.script, sources, &grants)
+        .map(Arc::new)
+}
+
+fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    let value = value_of(files, variable);
+    match files.location.rehearsal() {
+        Some(rehearsal) if value.is_err() => Ok(match variable {
+            Variable::Env(name) => rehearsal.stand_in_for(name),
+            Variable::File(path) => rehearsal.stand_in_for(&path.display().to_string()),
+        }),
+        Some(_) | None => value,
+    }
+}
+
+fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    match variable {
+        Variable::Env(name) => std::env::var(name).map_err(|error| match error {
+            std::env::VarError::NotPresent => {
+                format!("the environment variable `{name}` is not set")
+            }
+            std::env::VarError::NotUnicode(_) => {
+                format!("the environment variable `{name}` is not UTF-8 text")
+            }
+        }),
+        Variable::File(path) => files.location.read_secret(path),
+    }
+}
