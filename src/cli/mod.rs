@@ -6,18 +6,21 @@ mod dev;
 mod events;
 mod init;
 mod look;
+mod move_runs;
 mod operate;
 mod out;
 mod post;
 mod records;
 mod reload;
 mod replay;
+mod rollback;
 mod runs;
 mod serve;
 mod sql;
 mod table;
 mod times;
 mod trigger;
+mod versions;
 mod why;
 
 use crate::ledger::folder::Folder;
@@ -96,6 +99,12 @@ enum Command {
     Records(records::Records),
     /// Have the running host look at handlers.toml and the scripts now
     Reload,
+    /// List the versions that a handler's script has had, and how their runs went
+    Versions(versions::Versions),
+    /// Put a version of a handler's script into force that it had, and keep it there
+    ///
+    /// It stays in force whatever is saved and over restarts, until `--off`. What is saved meanwhile is kept.
+    Rollback(rollback::Rollback),
     /// Ask the ledger in SQL, read-only
     Sql(sql::Sql),
     /// Print the completions of a shell
@@ -139,6 +148,8 @@ pub fn main() -> ExitCode {
         Command::Why(it) => it.run(&places),
         Command::Records(it) => it.run(&places),
         Command::Reload => reload::run(&places),
+        Command::Versions(it) => it.run(&places),
+        Command::Rollback(it) => it.run(&places),
         Command::Sql(it) => it.run(&places),
         Command::Completions(it) => it.run(),
     };

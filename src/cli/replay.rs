@@ -30,7 +30,10 @@ impl Replay {
         let runs = match operate(places, &command)? {
             Reply::Runs(it) => it,
             Reply::Refused(why) => bail!("{why}"),
-            it @ (Reply::Done { .. } | Reply::Reloaded(_) | Reply::Status { .. }) => {
+            it @ (Reply::Done { .. }
+            | Reply::Reloaded(_)
+            | Reply::Moved { .. }
+            | Reply::Status { .. }) => {
                 bail!("unexpected answer: {it:?}")
             }
         };

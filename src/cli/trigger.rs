@@ -155,7 +155,13 @@ fn endpoint<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a En
 fn address(places: &Places, config: &Config) -> anyhow::Result<SocketAddr> {
     let told = match operate(places, &Command::Status) {
         Ok(Reply::Status { address, .. }) => address.parse().ok(),
-        Ok(Reply::Done { .. } | Reply::Runs(_) | Reply::Reloaded(_) | Reply::Refused(_))
+        Ok(
+            Reply::Done { .. }
+            | Reply::Runs(_)
+            | Reply::Moved { .. }
+            | Reply::Reloaded(_)
+            | Reply::Refused(_),
+        )
         | Err(_) => None,
     };
     Ok(told.unwrap_or(config.server.listen))

@@ -3,6 +3,7 @@
 use super::Files;
 use crate::config::{self, Config, Handler, Variable};
 use crate::diagnostic::Diagnostic;
+use crate::in_force::{InForce, LoadedHandler};
 use crate::script::{Engine, Grants, Program, Sources};
 use std::sync::Arc;
 
@@ -18,6 +19,11 @@ pub struct Checked {
 
 /// Checks files as a reload would, and changes nothing.
 pub fn check(files: &Files) -> Checked {
+    check_beside(files, None)
+}
+
+/// The same, with the programs at hand that are unchanged since a version before.
+pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
     let parsed = match &files.handlers {
         Ok(text) => config::parse(text, &files.name, &|variable| variable_of(files, variable)),
         Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
@@ -43,7 +49,10 @@ pub fn check(files: &Files) -> Checked {
     let mut problems = files.problems.clone();
     let mut programs = Vec::with_capacity(config.handlers.len());
     for handler in &config.handlers {
-        let compiled = compile(&engine, handler, &files.sources);
+        let compiled = match unchanged(before, &config, handler, &files.sources) {
+            Some(it) => Ok(it),
+            None => compile(&engine, handler, &files.sources),
+        };
         match &compiled {
             Ok(program) => add(&mut warnings, program.warnings()),
             Err(found) => add(&mut problems, found),
@@ -65,6 +74,37 @@ fn add(all: &mut Vec<Diagnostic>, found: &[Diagnostic]) {
             all.push(it.clone());
         }
     }
+}
+
+/// A thousand scripts, and one of them was saved.
+fn unchanged(
+    before: Option<&InForce>,
+    config: &Config,
+    handler: &Handler,
+    sources: &Sources,
+) -> Option<Arc<Program>> {
+    let program = loaded_alike(before, config, handler)?
+        .chosen
+        .saved
+        .as_ref()?;
+    let mut files = program.sources().iter();
+    let is_same = program.script() == handler.script
+        && files.all(|(path, text)| sources.0.get(path) == Some(text));
+    is_same.then(|| program.clone())
+}
+
+/// The handler as it was before, when what it was compiled for is as it was.
+pub(super) fn loaded_alike<'a>(
+    before: Option<&'a InForce>,
+    config: &Config,
+    handler: &Handler,
+) -> Option<&'a LoadedHandler> {
+    let before = before?;
+    let old = before.handler(&handler.name)?;
+    let is_alike = before.config.limits == config.limits
+        && old.handler.records == handler.records
+        && old.handler.services == handler.services;
+    is_alike.then_some(&**old)
 }
 
 pub(super) fn compile(

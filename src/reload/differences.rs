@@ -29,7 +29,7 @@ pub(super) fn differences(before: &InForce, after: &InForce) -> Vec<String> {
                 if old.handler != it.handler {
                     lines.push(format!("handler `{name}` has other settings"));
                 }
-                let (old, new) = (old.program.as_ref().ok(), it.program.as_ref().ok());
+                let (old, new) = (old.program().ok(), it.program().ok());
                 if let Some(new) = new
                     && old.is_none_or(|old| old.version() != new.version())
                 {

@@ -1,9 +1,11 @@
 //! What a start begins with: the files, or, where these are broken, what was good before.
 
 use super::check::{Checked, check};
+use super::choose::Choice;
 use super::differences::refuses_rename;
-use super::fall_back::fall_back;
-use super::{Files, LastGood, Location, Report};
+use super::last_good::{LastGood, kept};
+use super::reloader::Looked;
+use super::{Files, Location, Report};
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;
 use crate::services::Services;
@@ -13,15 +15,23 @@ use tracing::warn;
 pub struct First {
     pub in_force: InForce,
     pub report: Report,
-    /// Of the files that were read.
-    pub hash: String,
+    /// For [`Reloader::settle_first`](super::Reloader::settle_first).
+    pub settled: Settled,
+}
+
+/// What a start found.
+pub struct Settled {
+    pub(super) looked: Looked,
+    pub(super) problems: Vec<String>,
+    pub(super) decided: Vec<String>,
 }
 
 /// The first version after a start: from the files, or, where these are broken, from what was good before.
 pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     let files = Files::read(location);
-    let hash = files.hash.clone();
-    let last_good = LastGood::load(reader);
+    let looked = Looked::of(&files);
+    let last_good =
+        LastGood::load(reader).map_err(|it| format!("the ledger cannot be read: {it}"))?;
     let mut checked = check(&files);
     let mut report = Report {
         is_changed: true,
@@ -77,15 +87,17 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         warn!("{it}");
     }
     let services = Services::new(&config.services).map_err(|it| it.to_string())?;
-    let programs = fall_back(
-        &config,
-        programs,
-        |name| last_good.sources(reader, name),
-        &mut report,
-    );
+    let of_ledger = |version: &str| kept(reader, version);
+    let choice = Choice::new(&config, None, &last_good.decisions, &of_ledger);
+    let chosen = choice.of_all(programs, &mut report);
+    let settled = Settled {
+        looked,
+        problems: report.problems.clone(),
+        decided: report.decided.clone(),
+    };
     Ok(First {
-        in_force: InForce::new(config, services, programs),
+        in_force: InForce::new(config, services, chosen),
         report,
-        hash,
+        settled,
     })
 }

@@ -1,22 +1,25 @@
 //! From files to what is in force: read whole, check whole, swap in one step. A bad save changes nothing.
 
 mod align;
+mod canaries;
 mod check;
+mod choose;
 mod differences;
-mod fall_back;
 mod files;
 mod first;
 mod keep;
 mod last_good;
+mod pins;
 mod rehearsal;
 mod reloader;
+mod stamp;
 mod watch;
 
+pub use crate::in_force::short;
+pub use canaries::judge;
 pub use check::{Checked, check};
-pub use fall_back::short;
 pub use files::{Files, Location};
-pub use first::{First, first};
-pub use last_good::LastGood;
+pub use first::{First, Settled, first};
 pub use rehearsal::{Rehearsal, new_signing_secret};
 pub use reloader::Reloader;
 pub use watch::watch;
@@ -30,6 +33,9 @@ pub struct Report {
     pub changes: Vec<String>,
     /// What stays as it was, and why: diagnostics, as a person reads them.
     pub problems: Vec<String>,
+    /// What is decided against the files: pins, and versions that a canary rolled back.
+    #[serde(default)]
+    pub decided: Vec<String>,
     /// Changes that need a restart to take effect.
     pub needs_restart: Vec<String>,
     /// What is odd, and in force all the same.

@@ -1,27 +1,33 @@
 //! Keeps what is in force in step with the files, while the host runs.
 
-use super::check::{Checked, check};
+use super::check::{Checked, check_beside};
+use super::choose::Choice;
 use super::differences::{differences, needs_restart, refuses_rename};
-use super::fall_back::fall_back;
+use super::first::Settled;
+use super::last_good::kept;
+use super::stamp::Stamp;
 use super::{Files, Location, Report, Reports};
 use crate::clock::Clock;
 use crate::in_force::{Current, InForce};
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{Ledger, LedgerError};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
 /// Keeps what is in force in step with the files.
 pub struct Reloader {
     location: Location,
-    current: Current,
+    pub(super) current: Current,
     pub(super) ledger: Ledger,
     reader: Mutex<Reader>,
     pub(super) clock: Arc<dyn Clock>,
     /// Rings when open runs were released, held or put into other lanes.
     pub(super) nudge: Arc<Notify>,
+    /// Held by whoever changes what is in force: one after another.
+    pub(super) turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     /// Holds the newest report, for whoever wants to see what reloads do.
     reports: Reports,
@@ -29,10 +35,33 @@ pub struct Reloader {
 
 #[derive(Default)]
 struct State {
-    /// Hash of the files that were last looked at, good or bad.
-    seen: Option<String>,
+    /// What was last looked at, good or bad.
+    seen: Looked,
+    /// Whether `seen` was taken long enough after the last change to be told from the next one.
+    vouches: bool,
     /// What is wrong with the files as they are, for `readyz`.
     problems: Vec<String>,
+    /// What is decided against the files: handlers, and how it is told.
+    decided: Vec<String>,
+}
+
+/// Files that were looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Looked {
+    hash: Option<String>,
+    stamp: Stamp,
+    /// All of them but handlers.toml.
+    paths: Vec<PathBuf>,
+}
+
+impl Looked {
+    pub(super) fn of(files: &Files) -> Self {
+        Self {
+            hash: Some(files.hash.clone()),
+            stamp: files.stamp.clone(),
+            paths: files.paths(),
+        }
+    }
 }
 
 impl Reloader {
@@ -53,6 +82,7 @@ impl Reloader {
             reader,
             clock,
             nudge,
+            turn: tokio::sync::Mutex::default(),
             state,
             reports,
         }
@@ -69,9 +99,28 @@ impl Reloader {
         &self.location
     }
 
-    /// Problems of the files as they are; none when what they say is in force.
+    /// Why what the files say is not in force; none when it is.
     pub fn problems(&self) -> Vec<String> {
-        self.lock().problems.clone()
+        let state = self.lock();
+        state
+            .problems
+            .iter()
+            .chain(&state.decided)
+            .cloned()
+            .collect()
+    }
+
+    /// Every file that counts, but handlers.toml itself.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.lock().seen.paths.clone()
+    }
+
+    /// Notes what is decided about a handler now.
+    pub(super) fn decided_anew(&self, handler: &str, line: Option<String>) {
+        let of_handler = format!("handler `{handler}` ");
+        let mut state = self.lock();
+        state.decided.retain(|it| !it.starts_with(&of_handler));
+        state.decided.extend(line);
     }
 
     /// Has the worker look at all open runs: some of them were taken away.
@@ -80,19 +129,29 @@ impl Reloader {
     }
 
     /// After a start: what is in force is kept in the ledger, and open runs are brought in line with it.
-    pub async fn settle_first(&self, report: &Report, hash: String) -> Result<(), LedgerError> {
+    pub async fn settle_first(&self, first: Settled) -> Result<(), LedgerError> {
         {
             let mut state = self.lock();
-            state.seen = Some(hash);
-            state.problems.clone_from(&report.problems);
+            state.vouches = first.looked.stamp.vouches(SystemTime::now());
+            state.seen = first.looked;
+            state.problems = first.problems;
+            state.decided = first.decided;
         }
         let in_force = self.current.load_full();
-        self.keep(&in_force).await?;
+        let decisions = self
+            .reader()
+            .decisions()
+            .map_err(|it| LedgerError::Refused(it.to_string()))?;
+        self.keep(&in_force, &decisions, None).await?;
         self.align(&in_force).await
     }
 
     /// Looks at the files; when they changed, checks them and puts into force what is good.
     pub async fn reload(&self, is_asked_for: bool) -> Report {
+        let _turn = self.turn.lock().await;
+        if !is_asked_for && self.looks_the_same().await {
+            return Report::default();
+        }
         let files = match self.settled_files().await {
             Ok(it) => it,
             Err(error) => {
@@ -104,10 +163,12 @@ impl Reloader {
         };
         {
             let mut state = self.lock();
-            if state.seen.as_deref() == Some(files.hash.as_str()) && !is_asked_for {
+            let is_known = state.seen.hash.as_deref() == Some(files.hash.as_str());
+            state.vouches = files.stamp.vouches(SystemTime::now());
+            state.seen = Looked::of(&files);
+            if is_known && !is_asked_for {
                 return Report::default();
             }
-            state.seen = Some(files.hash.clone());
         }
         let report = self.put_into_force(files).await;
         for problem in &report.problems {
@@ -116,12 +177,33 @@ impl Reloader {
         for change in &report.changes {
             info!("reloaded: {change}");
         }
+        for it in &report.decided {
+            warn!("{it}");
+        }
         for it in &report.needs_restart {
             warn!("needs a restart to take effect: {it}");
         }
-        self.lock().problems.clone_from(&report.problems);
+        {
+            let mut state = self.lock();
+            state.problems.clone_from(&report.problems);
+            state.decided.clone_from(&report.decided);
+        }
         self.reports.send_replace(report.clone());
         report
+    }
+
+    /// The cheap look: no file is read while all of them look as they did.
+    async fn looks_the_same(&self) -> bool {
+        let stamp = {
+            let state = self.lock();
+            if !state.vouches {
+                return false;
+            }
+            state.seen.stamp.clone()
+        };
+        let location = self.location.clone();
+        let looked = tokio::task::spawn_blocking(move || stamp.again(&location) == stamp);
+        looked.await.unwrap_or(false)
     }
 
     /// The files once they have stood still: an editor empties a file before it writes it, and half of a script can be
@@ -134,14 +216,14 @@ impl Reloader {
             tokio::task::spawn_blocking(move || Files::read(&location))
         };
         let mut files = read().await.map_err(|it| it.to_string())?;
-        let is_known = self.lock().seen.as_deref() == Some(files.hash.as_str());
+        let is_known = self.lock().seen.hash.as_deref() == Some(files.hash.as_str());
         for _ in 0..LOOKS_MAX {
             if is_known {
                 break;
             }
             tokio::time::sleep(STILL_FOR).await;
             let again = read().await.map_err(|it| it.to_string())?;
-            let is_still = again.hash == files.hash && again.newest == files.newest;
+            let is_still = again.hash == files.hash && again.stamp == files.stamp;
             files = again;
             if is_still {
                 break;
@@ -152,7 +234,13 @@ impl Reloader {
 
     async fn put_into_force(&self, files: Files) -> Report {
         let before = self.current.load_full();
-        let checked = tokio::task::spawn_blocking(move || check(&files)).await;
+        let decisions = match self.reader().decisions() {
+            Ok(it) => it,
+            Err(error) => return failed(format!("the ledger cannot be read: {error}")),
+        };
+        let beside = before.clone();
+        let checked =
+            tokio::task::spawn_blocking(move || check_beside(&files, Some(&beside))).await;
         let Ok(Checked {
             config,
             programs,
@@ -160,10 +248,7 @@ impl Reloader {
             warnings,
         }) = checked
         else {
-            return Report {
-                problems: vec!["the check ended by itself".into()],
-                ..Report::default()
-            };
+            return failed("the check ended by itself".into());
         };
         let mut report = Report::default();
         report
@@ -175,29 +260,35 @@ impl Reloader {
         report
             .warnings
             .extend(warnings.iter().map(ToString::to_string));
-        let Some(config) = config else { return report };
+        let Some(config) = config else {
+            report.decided = self.lock().decided.clone();
+            return report;
+        };
         if let Some(why) = refuses_rename(&before.config, &config) {
             report.problems.push(why);
+            report.decided = self.lock().decided.clone();
             return report;
         }
         let services = match before.services.renew(&config.services) {
             Ok(it) => it,
             Err(error) => {
                 report.problems.push(error.to_string());
+                report.decided = self.lock().decided.clone();
                 return report;
             }
         };
-        let in_memory = |name: &str| {
-            let program = before.handler(name)?.program.as_ref().ok()?;
-            Some(program.sources().clone())
+        let chosen = {
+            let reader = self.reader();
+            let of_ledger = |version: &str| kept(&reader, version);
+            let choice = Choice::new(&config, Some(&before), &decisions, &of_ledger);
+            choice.of_all(programs, &mut report)
         };
-        let programs = fall_back(&config, programs, in_memory, &mut report);
-        let next = InForce::new(config, services, programs);
+        let next = InForce::new(config, services, chosen);
         report.changes.extend(differences(&before, &next));
         report.needs_restart = needs_restart(&before.config, &next.config);
         report.is_changed = true;
         let next = Arc::new(next);
-        if let Err(error) = self.keep(&next).await {
+        if let Err(error) = self.keep(&next, &decisions, Some(&before)).await {
             report
                 .problems
                 .push(format!("nothing was changed: {error}"));
@@ -219,5 +310,12 @@ impl Reloader {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(problem: String) -> Report {
+    Report {
+        problems: vec![problem],
+        ..Report::default()
     }
 }

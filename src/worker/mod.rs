@@ -2,6 +2,7 @@
 
 mod attempt;
 mod calls;
+mod canary;
 mod dispatch;
 mod engines;
 mod journal;
@@ -39,6 +40,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     engines: Arc<Engines>,
     running: Arc<Running>,
+    reader: Arc<Mutex<Reader>>,
+    /// Rings when there is news of a version that is tried.
+    tried: Arc<Notify>,
 }
 
 impl Worker {
@@ -62,6 +66,8 @@ impl Worker {
             clock,
             engines,
             running,
+            reader: reader.clone(),
+            tried: Arc::default(),
         });
         Ok(Self {
             shared,
@@ -76,6 +82,11 @@ impl Worker {
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.
     pub fn nudge(&self) -> Arc<Notify> {
         self.nudge.clone()
+    }
+
+    /// Rings when there is news of a version that is tried.
+    pub fn tried(&self) -> Arc<Notify> {
+        self.shared.tried.clone()
     }
 
     /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.

@@ -76,7 +76,7 @@ pub(super) fn done(reply: Reply) -> anyhow::Result<usize> {
     match reply {
         Reply::Done { affected } => Ok(affected),
         Reply::Refused(why) => bail!("{why}"),
-        it @ (Reply::Runs(_) | Reply::Reloaded(_) | Reply::Status { .. }) => {
+        it @ (Reply::Runs(_) | Reply::Reloaded(_) | Reply::Moved { .. } | Reply::Status { .. }) => {
             bail!("unexpected answer: {it:?}")
         }
     }
