@@ -12,6 +12,8 @@ use crate::record::{Change, Read, RecordKey, RecordedChange};
 use crate::run::{Lane, State};
 use bytes::Bytes;
 
+mod versions;
+
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 /// An open ledger in a folder of its own.

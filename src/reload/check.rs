@@ -145,3 +145,56 @@ fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
         Variable::File(path) => files.location.read_secret(path),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_force::Chosen;
+    use crate::reload::Location;
+    use crate::services::Services;
+    use std::fs;
+
+    const HANDLERS: &str = "[endpoints.stripe]\npath = \"/x\"\nsigning_secrets = [\"whsec_1\"]\n\
+        [handlers.a]\nevents = [\"*\"]\nscript = \"scripts/a.rhai\"\n\
+        [handlers.b]\nevents = [\"*\"]\nscript = \"scripts/b.rhai\"\n";
+
+    #[test]
+    fn a_save_compiles_only_what_it_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
+        fs::create_dir_all(dir.path().join("scripts/lib")).unwrap();
+        save("handlers.toml", HANDLERS);
+        save("scripts/lib/x.rhai", "fn x() { 1 }");
+        save(
+            "scripts/a.rhai",
+            "import \"lib/x\" as lib; log.info(`${lib::x()}`);",
+        );
+        save("scripts/b.rhai", "log.info(\"b\");");
+        let location = Location::new(dir.path().join("handlers.toml"));
+        let look = |before: Option<&InForce>| {
+            let Checked {
+                config, programs, ..
+            } = check_beside(&Files::read(&location), before);
+            let chosen = programs.into_iter().map(|it| Chosen {
+                saved: it.as_ref().ok().cloned(),
+                canary: None,
+                program: it.map_err(|_| "broken".to_owned()),
+            });
+            let services = Services::new(&[]).unwrap();
+            InForce::new(config.unwrap(), services, chosen.collect())
+        };
+        let same = |one: &InForce, other: &InForce| {
+            let program = |it: &InForce, at: usize| it.handlers()[at].program().unwrap().clone();
+            [0, 1].map(|at| Arc::ptr_eq(&program(one, at), &program(other, at)))
+        };
+        let first = look(None);
+        assert_eq!(same(&first, &look(Some(&first))), [true, true]);
+        save("scripts/lib/x.rhai", "fn x() { 2 }");
+        let second = look(Some(&first));
+        assert_eq!(same(&first, &second), [false, true]);
+        // What a script may use is compiled in.
+        save("handlers.toml", &format!("{HANDLERS}records = [\"c\"]\n"));
+        let third = look(Some(&second));
+        assert_eq!(same(&second, &third), [true, false]);
+    }
+}

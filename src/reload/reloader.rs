@@ -170,7 +170,10 @@ impl Reloader {
                 return Report::default();
             }
         }
-        let report = self.put_into_force(files).await;
+        let mut report = self.put_into_force(files).await;
+        if !report.is_changed {
+            report.decided.clone_from(&self.lock().decided);
+        }
         for problem in &report.problems {
             warn!("a save is not in force:\n{problem}");
         }
@@ -260,20 +263,15 @@ impl Reloader {
         report
             .warnings
             .extend(warnings.iter().map(ToString::to_string));
-        let Some(config) = config else {
-            report.decided = self.lock().decided.clone();
-            return report;
-        };
+        let Some(config) = config else { return report };
         if let Some(why) = refuses_rename(&before.config, &config) {
             report.problems.push(why);
-            report.decided = self.lock().decided.clone();
             return report;
         }
         let services = match before.services.renew(&config.services) {
             Ok(it) => it,
             Err(error) => {
                 report.problems.push(error.to_string());
-                report.decided = self.lock().decided.clone();
                 return report;
             }
         };

@@ -4,6 +4,7 @@ mod acks;
 mod paced;
 mod reload;
 mod runs;
+mod scripts;
 mod size;
 mod waiting;
 
@@ -29,6 +30,8 @@ pub(crate) enum Scenario {
     Waiting,
     /// 200 saves of scripts under load.
     Reload,
+    /// A thousand scripts: CPU while nothing changes, and saves of one of them.
+    Scripts,
 }
 
 pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
@@ -44,6 +47,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Size => size::run(bench),
                 Scenario::Waiting => waiting::run(bench),
                 Scenario::Reload => reload::run(bench),
+                Scenario::Scripts => scripts::run(bench),
             };
             outcome.with_context(|| format!("measuring {scenario:?}"))?;
         }
