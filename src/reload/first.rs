@@ -4,7 +4,7 @@ use super::check::{Checked, check};
 use super::choose::Choice;
 use super::differences::refuses_rename;
 use super::last_good::{LastGood, kept};
-use super::reloader::Looked;
+use super::look::Looked;
 use super::{Files, Location, Report};
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;

@@ -9,6 +9,7 @@ mod files;
 mod first;
 mod keep;
 mod last_good;
+mod look;
 mod pins;
 mod rehearsal;
 mod reloader;

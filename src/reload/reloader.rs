@@ -5,7 +5,7 @@ use super::choose::Choice;
 use super::differences::{differences, needs_restart, refuses_rename};
 use super::first::Settled;
 use super::last_good::kept;
-use super::stamp::Stamp;
+use super::look::Looked;
 use super::{Files, Location, Report, Reports};
 use crate::clock::Clock;
 use crate::in_force::{Current, InForce};
@@ -13,7 +13,7 @@ use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{Ledger, LedgerError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -34,34 +34,15 @@ pub struct Reloader {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// What was last looked at, good or bad.
-    seen: Looked,
+    pub(super) seen: Looked,
     /// Whether `seen` was taken long enough after the last change to be told from the next one.
-    vouches: bool,
+    pub(super) vouches: bool,
     /// What is wrong with the files as they are, for `readyz`.
     problems: Vec<String>,
     /// What is decided against the files: handlers, and how it is told.
     decided: Vec<String>,
-}
-
-/// Files that were looked at.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Looked {
-    hash: Option<String>,
-    stamp: Stamp,
-    /// All of them but handlers.toml.
-    paths: Vec<PathBuf>,
-}
-
-impl Looked {
-    pub(super) fn of(files: &Files) -> Self {
-        Self {
-            hash: Some(files.hash.clone()),
-            stamp: files.stamp.clone(),
-            paths: files.paths(),
-        }
-    }
 }
 
 impl Reloader {
@@ -195,46 +176,6 @@ impl Reloader {
         report
     }
 
-    /// The cheap look: no file is read while all of them look as they did.
-    async fn looks_the_same(&self) -> bool {
-        let stamp = {
-            let state = self.lock();
-            if !state.vouches {
-                return false;
-            }
-            state.seen.stamp.clone()
-        };
-        let location = self.location.clone();
-        let looked = tokio::task::spawn_blocking(move || stamp.again(&location) == stamp);
-        looked.await.unwrap_or(false)
-    }
-
-    /// The files once they have stood still: an editor empties a file before it writes it, and half of a script can be
-    /// a good script.
-    async fn settled_files(&self) -> Result<Files, String> {
-        const STILL_FOR: Duration = Duration::from_millis(40);
-        const LOOKS_MAX: usize = 50;
-        let read = || {
-            let location = self.location.clone();
-            tokio::task::spawn_blocking(move || Files::read(&location))
-        };
-        let mut files = read().await.map_err(|it| it.to_string())?;
-        let is_known = self.lock().seen.hash.as_deref() == Some(files.hash.as_str());
-        for _ in 0..LOOKS_MAX {
-            if is_known {
-                break;
-            }
-            tokio::time::sleep(STILL_FOR).await;
-            let again = read().await.map_err(|it| it.to_string())?;
-            let is_still = again.hash == files.hash && again.stamp == files.stamp;
-            files = again;
-            if is_still {
-                break;
-            }
-        }
-        Ok(files)
-    }
-
     async fn put_into_force(&self, files: Files) -> Report {
         let before = self.current.load_full();
         let decisions = match self.reader().decisions() {
@@ -306,7 +247,7 @@ impl Reloader {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@ mod accept;
 mod checkpoint;
 mod commit;
 mod decide;
+mod decided;
 mod journal;
 pub mod list;
 pub mod many;
