@@ -35,12 +35,15 @@ impl Canary {
 }
 
 /// Decides as soon as it is certain: the candidate is rolled back with the first failure that is one too many for all its
-/// runs, and promoted once it had all of them.
+/// runs, and promoted once it had all of them. What a service failed counts only when that is most of its runs.
 pub fn verdict(policy: &CanaryPolicy, score: Score) -> Verdict {
     let may_fail = u64::from(policy.runs) * u64::from(policy.errors.0) / u64::from(Share::WHOLE.0);
-    if u64::from(score.failed) > may_fail {
+    let certain = score.done.saturating_add(score.failed);
+    let is_failed_by_services =
+        score.doubtful > certain && score.doubtful.saturating_add(certain) >= policy.runs;
+    if u64::from(score.failed) > may_fail || is_failed_by_services {
         Verdict::RollBack
-    } else if score.done.saturating_add(score.failed) >= policy.runs {
+    } else if certain >= policy.runs {
         Verdict::Promote
     } else {
         Verdict::Open
@@ -52,12 +55,27 @@ mod tests {
     use super::*;
 
     fn check(runs: u32, errors: u32, done: u32, failed: u32, expected: Verdict) {
+        check_with(runs, errors, [done, failed, 0], expected);
+    }
+
+    fn check_with(runs: u32, errors: u32, score: [u32; 3], expected: Verdict) {
+        let [done, failed, doubtful] = score;
         let policy = CanaryPolicy {
             share: Share(1000),
             runs,
             errors: Share(errors),
         };
-        assert_eq!(verdict(&policy, Score { done, failed }), expected);
+        assert_eq!(
+            verdict(
+                &policy,
+                Score {
+                    done,
+                    failed,
+                    doubtful
+                }
+            ),
+            expected
+        );
     }
 
     #[test]
@@ -65,6 +83,14 @@ mod tests {
         check(50, 500, 47, 2, Verdict::Open);
         check(50, 500, 48, 2, Verdict::Promote);
         check(1, 0, 1, 0, Verdict::Promote);
+    }
+
+    #[test]
+    fn what_a_service_failed_speaks_against_a_candidate_only_when_it_is_most_of_its_runs() {
+        check_with(10, 0, [5, 0, 5], Verdict::Open);
+        check_with(10, 0, [10, 0, 9], Verdict::Promote);
+        check_with(10, 0, [0, 0, 9], Verdict::Open);
+        check_with(10, 0, [4, 0, 6], Verdict::RollBack);
     }
 
     #[test]

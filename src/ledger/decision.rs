@@ -65,10 +65,21 @@ pub enum CanaryOutcome {
     Guilty,
     /// It failed, and so did the version before it: the event or a service is ill.
     Excused,
+    /// A service failed it; the version before it has still to do the run.
+    Ill,
+    /// A service failed it, and not the version before it: services come and go, this alone proves nothing.
+    Doubtful,
 }
 
 impl CanaryOutcome {
-    pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Guilty, Self::Excused];
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Failed,
+        Self::Guilty,
+        Self::Excused,
+        Self::Ill,
+        Self::Doubtful,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,6 +87,8 @@ impl CanaryOutcome {
             Self::Failed => "failed",
             Self::Guilty => "guilty",
             Self::Excused => "excused",
+            Self::Ill => "ill",
+            Self::Doubtful => "doubtful",
         }
     }
 
@@ -90,7 +103,7 @@ pub enum CanaryRun {
     /// The version that is tried has begun with it, or nobody has.
     Its,
     /// It failed there, and is to be run by the version before it.
-    FailedThere,
+    FailedThere { at_service: bool },
     /// No longer, or never, the canary's.
     NotIts,
 }
@@ -101,6 +114,8 @@ pub struct Score {
     pub done: u32,
     /// Runs that the version before it could do.
     pub failed: u32,
+    /// Those of them at which a service failed it, not counted in `failed`.
+    pub doubtful: u32,
 }
 
 /// All that is decided, by handler.

@@ -121,9 +121,17 @@ impl Reloader {
 }
 
 fn said(score: Score) -> String {
-    let Score { done, failed } = score;
+    let Score {
+        done,
+        failed,
+        doubtful,
+    } = score;
+    let by_services = match doubtful {
+        0 => String::new(),
+        it => format!(", {it} more at a service"),
+    };
     format!(
-        "{failed} of {} runs failed that the version before it could do",
+        "{failed} of {} runs failed that the version before it could do{by_services}",
         done.saturating_add(failed)
     )
 }

@@ -303,7 +303,16 @@ impl Attempt {
     }
 
     async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
-        if self.note(Ended::Failed).await {
+        let is_at_service = match &failure.call {
+            Some(it) => matches!(it.status, 408 | 409 | 425 | 429 | 500..=599),
+            None => self.sight().lacks_an_answer(),
+        };
+        let ended = if is_at_service {
+            Ended::FailedAtService
+        } else {
+            Ended::Failed
+        };
+        if self.note(ended).await {
             let why = failure.message.clone();
             return self.begin_again(why, Some(failure), log).await;
         }
@@ -367,7 +376,8 @@ impl Attempt {
         if let Err(error) = canary::note(&self.shared, &self.run, &self.says, ended).await {
             warn!(%error, "news of a canary could not be written down: {error}");
         }
-        ended == Ended::Failed && matches!(self.says, Says::HowItDoes(_))
+        let has_failed = matches!(ended, Ended::Failed | Ended::FailedAtService);
+        has_failed && matches!(self.says, Says::HowItDoes(_))
     }
 
     /// A version that is tried failed: the one before it does the run now, and this attempt does not count.

@@ -17,7 +17,10 @@ pub(super) enum Says {
     /// It is made by that version.
     HowItDoes(Arc<str>),
     /// That version failed at the run, and the one before it makes this attempt.
-    WhoseFaultItWas(Arc<str>),
+    WhoseFaultItWas {
+        version: Arc<str>,
+        at_service: bool,
+    },
 }
 
 /// How an attempt ended, as far as a canary is concerned.
@@ -27,6 +30,8 @@ pub(super) enum Ended {
     /// The script asked to be run again later.
     Waits,
     Failed,
+    /// At a service that gave no answer, or one that may be another the next time.
+    FailedAtService,
 }
 
 impl Says {
@@ -36,10 +41,24 @@ impl Says {
             (Self::Nothing, _) | (Self::HowItDoes(_), Ended::Waits) => None,
             (Self::HowItDoes(it), Ended::Finished) => Some((it, CanaryOutcome::Done)),
             (Self::HowItDoes(it), Ended::Failed) => Some((it, CanaryOutcome::Failed)),
-            (Self::WhoseFaultItWas(it), Ended::Finished | Ended::Waits) => {
-                Some((it, CanaryOutcome::Guilty))
+            (Self::HowItDoes(it), Ended::FailedAtService) => Some((it, CanaryOutcome::Ill)),
+            (
+                Self::WhoseFaultItWas {
+                    version,
+                    at_service,
+                },
+                Ended::Finished | Ended::Waits,
+            ) => {
+                let outcome = if *at_service {
+                    CanaryOutcome::Doubtful
+                } else {
+                    CanaryOutcome::Guilty
+                };
+                Some((version, outcome))
             }
-            (Self::WhoseFaultItWas(it), Ended::Failed) => Some((it, CanaryOutcome::Excused)),
+            (Self::WhoseFaultItWas { version, .. }, Ended::Failed | Ended::FailedAtService) => {
+                Some((version, CanaryOutcome::Excused))
+            }
         }
     }
 }
@@ -65,7 +84,13 @@ pub(super) async fn pick(
     };
     match past {
         CanaryRun::Its => (canary.candidate.clone(), Says::HowItDoes(version)),
-        CanaryRun::FailedThere => (usual.clone(), Says::WhoseFaultItWas(version)),
+        CanaryRun::FailedThere { at_service } => {
+            let says = Says::WhoseFaultItWas {
+                version,
+                at_service,
+            };
+            (usual.clone(), says)
+        }
         CanaryRun::NotIts => (usual.clone(), Says::Nothing),
     }
 }
@@ -123,10 +148,18 @@ mod tests {
         check(&candidate, Ended::Finished, Some(CanaryOutcome::Done));
         check(&candidate, Ended::Waits, None);
         check(&candidate, Ended::Failed, Some(CanaryOutcome::Failed));
-        let old = Says::WhoseFaultItWas(version);
+        check(&candidate, Ended::FailedAtService, Some(CanaryOutcome::Ill));
+        let old = |at_service| Says::WhoseFaultItWas {
+            version: version.clone(),
+            at_service,
+        };
+        check(&old(true), Ended::Finished, Some(CanaryOutcome::Doubtful));
+        check(&old(true), Ended::Failed, Some(CanaryOutcome::Excused));
+        let old = old(false);
         check(&old, Ended::Finished, Some(CanaryOutcome::Guilty));
         check(&old, Ended::Waits, Some(CanaryOutcome::Guilty));
         check(&old, Ended::Failed, Some(CanaryOutcome::Excused));
+        check(&old, Ended::FailedAtService, Some(CanaryOutcome::Excused));
         check(&Says::Nothing, Ended::Failed, None);
     }
 }

@@ -155,7 +155,7 @@ fn tried(
     let is_tried = connection
         .prepare_cached("SELECT 1 FROM canaries WHERE handler = ?1 AND version = ?2")?
         .exists([handler, version])?;
-    if outcome == CanaryOutcome::Failed {
+    if matches!(outcome, CanaryOutcome::Failed | CanaryOutcome::Ill) {
         // The attempt was not the run's fault: it does not count against its retries.
         run(
             connection,

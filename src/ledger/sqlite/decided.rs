@@ -60,6 +60,7 @@ impl Reader {
         Ok(Score {
             done: count(CanaryOutcome::Done)?,
             failed: count(CanaryOutcome::Guilty)?,
+            doubtful: count(CanaryOutcome::Doubtful)?,
         })
     }
 
@@ -77,8 +78,14 @@ impl Reader {
             .optional()?;
         if let Some(it) = outcome {
             return Ok(match CanaryOutcome::parse(&it) {
-                Some(CanaryOutcome::Failed) => CanaryRun::FailedThere,
-                Some(CanaryOutcome::Done | CanaryOutcome::Guilty | CanaryOutcome::Excused)
+                Some(CanaryOutcome::Failed) => CanaryRun::FailedThere { at_service: false },
+                Some(CanaryOutcome::Ill) => CanaryRun::FailedThere { at_service: true },
+                Some(
+                    CanaryOutcome::Done
+                    | CanaryOutcome::Guilty
+                    | CanaryOutcome::Excused
+                    | CanaryOutcome::Doubtful,
+                )
                 | None => CanaryRun::NotIts,
             });
         }

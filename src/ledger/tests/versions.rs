@@ -42,7 +42,7 @@ async fn a_canary_counts_what_its_version_did_and_what_the_one_before_it_could_d
     let past = |n| scene.reader().canary_run("h", "v2", run(n)).unwrap();
     assert_eq!(past(1), CanaryRun::Its);
     decide(&scene, vec![tried(run(1), CanaryOutcome::Failed)]).await;
-    assert_eq!(past(1), CanaryRun::FailedThere);
+    assert_eq!(past(1), CanaryRun::FailedThere { at_service: false });
     // The attempt does not count against the run.
     assert_eq!(scene.count("SELECT forgiven FROM runs_open"), 1);
     let score = || scene.reader().canary_score("h").unwrap();
@@ -54,7 +54,12 @@ async fn a_canary_counts_what_its_version_did_and_what_the_one_before_it_could_d
     ];
     let all = outcomes.map(|(n, outcome)| tried(run(n), outcome));
     decide(&scene, all.to_vec()).await;
-    assert_eq!(score(), Score { done: 1, failed: 1 });
+    let expected = Score {
+        done: 1,
+        failed: 1,
+        doubtful: 0,
+    };
+    assert_eq!(score(), expected);
     assert_eq!(past(1), CanaryRun::NotIts);
     // Another candidate begins anew, and news of the one before it change nothing.
     decide(

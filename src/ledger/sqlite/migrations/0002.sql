@@ -32,6 +32,7 @@ CREATE TABLE canaries (
 CREATE TABLE canary_runs (
   handler TEXT NOT NULL,
   run INTEGER NOT NULL,
-  outcome TEXT NOT NULL,          -- done, failed (the version before it has still to say), guilty (it could do it), excused
+  outcome TEXT NOT NULL,          -- done; failed, ill (at a service): the version before it has still to do the run;
+                                  -- guilty, doubtful: it could do it; excused: it could not either
   PRIMARY KEY (handler, run)
 ) STRICT, WITHOUT ROWID;
