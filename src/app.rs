@@ -51,7 +51,7 @@ pub struct Host {
     desk: Arc<Desk>,
     current: Current,
     first: reload::Report,
-    hash: String,
+    settled: reload::Settled,
     clock: Arc<dyn Clock>,
     reports: reload::Reports,
     listener: TcpListener,
@@ -71,7 +71,7 @@ impl Host {
         let First {
             in_force,
             report,
-            hash,
+            settled,
         } = reload::first(&options.location, &reader).map_err(|it| anyhow!(it))?;
         let listen = in_force.config.server.listen;
         let listener = TcpListener::bind(listen).with_context(|| {
@@ -93,7 +93,7 @@ impl Host {
             desk,
             current,
             first: report,
-            hash,
+            settled,
             clock,
             reports: reload::Reports::default(),
             listener,
@@ -135,7 +135,7 @@ impl Host {
             desk,
             current,
             first,
-            hash,
+            settled,
             clock,
             reports,
             listener,
@@ -159,8 +159,7 @@ impl Host {
             arrivals,
             clock.clone(),
         )?;
-        let nudge = worker.nudge();
-        let lost = worker.lost();
+        let (nudge, tried, lost) = (worker.nudge(), worker.tried(), worker.lost());
         let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
@@ -170,10 +169,11 @@ impl Host {
             nudge,
         );
         let reloader = Arc::new(reloader.telling(reports));
-        for it in first.problems.iter().chain(&first.changes) {
+        let told = first.problems.iter().chain(&first.changes);
+        for it in told.chain(&first.decided) {
             warn!("at the start: {it}");
         }
-        reloader.settle_first(&first, hash).await?;
+        reloader.settle_first(settled).await?;
 
         let readiness: Readiness = {
             let (reloader, lost, current) = (reloader.clone(), lost.clone(), current.clone());
@@ -231,6 +231,7 @@ impl Host {
             asked.clone(),
             shutdown.clone(),
         ));
+        tasks.spawn(reload::judge(reloader.clone(), tried, shutdown.clone()));
         let operator = Arc::new(Operator {
             ledger: ledger.clone(),
             reader: std::sync::Mutex::new(Reader::open(&options.folder)?),

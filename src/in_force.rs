@@ -1,6 +1,8 @@
 //! What is in force: one version of handlers.toml and of all its scripts, whole and checked. A reload builds the next
 //! beside it and swaps it in.
 
+mod canary;
+
 use crate::config::{Config, Handler, OrderBy};
 use crate::envelope::{Parsed, Wanted};
 use crate::ledger::request::PlannedRun;
@@ -11,6 +13,8 @@ use crate::services::Services;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub use canary::{Canary, Verdict, verdict};
 
 /// The version in force, shared by all who ask for it. Whoever begins something keeps the version that he began with.
 pub type Current = Arc<ArcSwap<InForce>>;
@@ -25,30 +29,36 @@ pub struct InForce {
     router: Router,
 }
 
-/// A handler and its program.
-pub struct LoadedHandler {
-    pub handler: Handler,
+/// What runs for a handler.
+#[derive(Clone)]
+pub struct Chosen {
     /// Or why there is no good version of it: its runs are held.
     pub program: Result<Arc<Program>, String>,
+    /// The version that is tried beside it.
+    pub canary: Option<Canary>,
+    /// What the files say, when that is good; another one may be in force.
+    pub saved: Option<Arc<Program>>,
+}
+
+/// A handler and what runs for it.
+pub struct LoadedHandler {
+    pub handler: Handler,
+    pub chosen: Chosen,
     pub grants: Arc<Grants>,
     /// Where the values that order its runs are found.
     positions: Vec<usize>,
 }
 
 impl InForce {
-    /// Puts a version together; `programs` are those of the handlers, in their order.
-    pub fn new(
-        config: Config,
-        services: Services,
-        programs: Vec<Result<Arc<Program>, String>>,
-    ) -> Self {
+    /// Puts a version together; what is chosen stands in the order of the handlers.
+    pub fn new(config: Config, services: Services, chosen: Vec<Chosen>) -> Self {
         let wanted = wanted(&config);
         let router = Router::new(&config);
         let handlers: Vec<Arc<LoadedHandler>> = config
             .handlers
             .iter()
-            .zip(programs)
-            .map(|(handler, program)| {
+            .zip(chosen)
+            .map(|(handler, chosen)| {
                 let grants = Grants {
                     collections: handler.records.clone(),
                     services: handler.services.clone(),
@@ -60,7 +70,7 @@ impl InForce {
                 let handler = handler.clone();
                 Arc::new(LoadedHandler {
                     handler,
-                    program,
+                    chosen,
                     grants: Arc::new(grants),
                     positions,
                 })
@@ -79,6 +89,19 @@ impl InForce {
             by_name,
             router,
         }
+    }
+
+    /// The same with something else chosen for one handler.
+    #[must_use]
+    pub fn with(&self, handler: &str, chosen: Chosen) -> Self {
+        let all = self.handlers.iter().map(|it| {
+            if &*it.handler.name == handler {
+                chosen.clone()
+            } else {
+                it.chosen.clone()
+            }
+        });
+        Self::new(self.config.clone(), self.services.clone(), all.collect())
     }
 
     pub fn handlers(&self) -> &[Arc<LoadedHandler>] {
@@ -103,12 +126,17 @@ impl InForce {
 }
 
 impl LoadedHandler {
+    /// What its runs run, or why they are held.
+    pub fn program(&self) -> Result<&Arc<Program>, &str> {
+        self.chosen.program.as_ref().map_err(String::as_str)
+    }
+
     /// The run that this handler makes of an event.
     pub fn plan(&self, parsed: &Parsed, scope: &str) -> PlannedRun {
         PlannedRun {
             handler: self.handler.name.clone(),
             lane: self.lane(parsed, scope),
-            held: self.program.as_ref().err().cloned(),
+            held: self.program().err().map(str::to_owned),
         }
     }
 
@@ -125,6 +153,11 @@ impl LoadedHandler {
             None => Lane::own(name, scope, &envelope.id),
         }
     }
+}
+
+/// As much of a version's hash as tells it from others.
+pub fn short(version: &str) -> &str {
+    version.get(..12).unwrap_or(version)
 }
 
 fn order_paths(handler: &Handler) -> &[String] {

@@ -116,6 +116,7 @@ mod tests {
             order_by: OrderBy::None,
             retry: RetryPolicy::default(),
             on_dead: OnDead::Continue,
+            canary: None,
         }
     }
 

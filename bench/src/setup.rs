@@ -143,6 +143,25 @@ pub(crate) fn marks() -> Setup {
     setup
 }
 
+/// How many scripts `many_scripts` has: `h0`, `h1`, and so on.
+pub(crate) const SCRIPTS: usize = 1000;
+/// The one of them that the load's events go to, and that is saved.
+pub(crate) const SAVED: &str = "h500";
+
+/// A handler for each of many scripts, which lie there already.
+pub(crate) fn many_scripts() -> Setup {
+    let handlers: String = (0..SCRIPTS)
+        .map(|at| format!("h{at}"))
+        .map(|name| {
+            let kind = if name == SAVED { KIND } else { "customer.created" };
+            format!(
+                "[handlers.{name}]\nevents = [\"{kind}\"]\nscript = \"scripts/{name}.rhai\"\nrecords = [\"marks\"]\n\n"
+            )
+        })
+        .collect();
+    with_handlers(&handlers, Vec::new())
+}
+
 /// How a script is saved: in place, by a rename over it, by swapping a symlink on the way to it.
 pub(crate) const WAYS: [&str; 3] = ["written", "renamed", "linked"];
 

@@ -1,9 +1,11 @@
 //! `hookyard check`: everything that a reload would check, with an exit code for continuous integration.
 
-use super::Places;
 use super::out::{Out, clean};
 use super::table::{GREEN, RED, YELLOW};
+use super::{Places, look, remark};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::in_force::short;
 use crate::reload::{Checked, Files, check};
 use crate::services::Services;
 use clap::Args;
@@ -54,11 +56,34 @@ impl Check {
             }
         }
         out.finish()?;
+        if !self.json
+            && let Some(config) = &config
+        {
+            tell_pins(places, config);
+        }
         Ok(if is_good {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         })
+    }
+}
+
+/// A good file is not in force while its handler is pinned. There need be no ledger, and none that we know.
+fn tell_pins(places: &Places, config: &Config) {
+    let Ok(decisions) = look::open(places).and_then(|it| Ok(it.decisions()?)) else {
+        return;
+    };
+    for it in &config.handlers {
+        if let Some(version) = decisions.pins.get(&*it.name) {
+            remark(&format!(
+                "handler `{}` is pinned to version {} in {}: `hookyard rollback {} --off` lets its file count again",
+                it.name,
+                short(version),
+                places.data.display(),
+                it.name
+            ));
+        }
     }
 }
 

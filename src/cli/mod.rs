@@ -6,12 +6,14 @@ mod dev;
 mod events;
 mod init;
 mod look;
+mod move_runs;
 mod operate;
 mod out;
 mod post;
 mod records;
 mod reload;
 mod replay;
+mod rollback;
 mod runs;
 mod serve;
 mod services;
@@ -19,6 +21,7 @@ mod sql;
 mod table;
 mod times;
 mod trigger;
+mod versions;
 mod why;
 
 use crate::ledger::folder::Folder;
@@ -99,6 +102,12 @@ enum Command {
     Reload,
     /// Tell how the services are that scripts call, as the running host sees them
     Services(services::Services),
+    /// List the versions that a handler's script has had, and how their runs went
+    Versions(versions::Versions),
+    /// Put a version of a handler's script into force that it had, and keep it there
+    ///
+    /// It stays in force whatever is saved and over restarts, until `--off`. What is saved meanwhile is kept.
+    Rollback(rollback::Rollback),
     /// Ask the ledger in SQL, read-only
     Sql(sql::Sql),
     /// Print the completions of a shell
@@ -143,6 +152,8 @@ pub fn main() -> ExitCode {
         Command::Records(it) => it.run(&places),
         Command::Reload => reload::run(&places),
         Command::Services(it) => it.run(&places),
+        Command::Versions(it) => it.run(&places),
+        Command::Rollback(it) => it.run(&places),
         Command::Sql(it) => it.run(&places),
         Command::Completions(it) => it.run(),
     };

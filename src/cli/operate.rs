@@ -99,6 +99,8 @@ fn needs_no_host(places: &Places, command: &Command) -> anyhow::Result<()> {
         Command::RetryRun { .. }
         | Command::DropRun { .. }
         | Command::Replay { .. }
+        | Command::Rollback { .. }
+        | Command::MoveRuns { .. }
         | Command::SetRecords { .. } => return Ok(()),
     };
     bail!(
@@ -179,6 +181,9 @@ fn in_force(places: &Places, reader: &Reader, command: &Command) -> anyhow::Resu
         (Err(why), Command::Replay { .. }) => {
             Err(anyhow!("a replay needs a good handlers.toml:\n{why}"))
         }
+        (Err(why), Command::Rollback { .. } | Command::MoveRuns { .. }) => Err(anyhow!(
+            "handlers are looked up in handlers.toml, which is no good:\n{why}"
+        )),
         (
             Err(_),
             Command::Reload

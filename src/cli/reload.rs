@@ -11,10 +11,19 @@ use std::process::ExitCode;
 
 /// Exit code 1 when something that the files say is not in force.
 pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
-    let report = match operate(places, &Command::Reload)? {
+    tell(operate(places, &Command::Reload)?)
+}
+
+/// What a reload, or whatever ended in one, has done.
+pub(super) fn tell(reply: Reply) -> anyhow::Result<ExitCode> {
+    let report = match reply {
         Reply::Reloaded(it) => it,
         Reply::Refused(why) => bail!("{why}"),
-        it @ (Reply::Done { .. } | Reply::Runs(_) | Reply::Services(_) | Reply::Status { .. }) => {
+        it @ (Reply::Done { .. }
+        | Reply::Runs(_)
+        | Reply::Moved { .. }
+        | Reply::Services(_)
+        | Reply::Status { .. }) => {
             bail!("unexpected answer: {it:?}")
         }
     };
@@ -39,13 +48,17 @@ fn print(out: &mut Out, report: &Report) -> anyhow::Result<()> {
     for it in &report.changes {
         out.line(clean(it))?;
     }
+    for it in &report.decided {
+        out.line(format_args!("{YELLOW}decided{YELLOW:#}: {}", clean(it)))?;
+    }
     for it in &report.needs_restart {
         out.line(format_args!(
             "{YELLOW}needs a restart to take effect{YELLOW:#}: {}",
             clean(it)
         ))?;
     }
-    if report.problems.is_empty() && report.changes.is_empty() && report.needs_restart.is_empty() {
+    let has_news = !report.changes.is_empty() || !report.needs_restart.is_empty();
+    if report.problems.is_empty() && !has_news {
         out.line(format_args!("{GREEN}good{GREEN:#}: nothing has changed"))?;
     }
     Ok(())

@@ -32,6 +32,7 @@ impl Replay {
             Reply::Refused(why) => bail!("{why}"),
             it @ (Reply::Done { .. }
             | Reply::Reloaded(_)
+            | Reply::Moved { .. }
             | Reply::Services(_)
             | Reply::Status { .. }) => {
                 bail!("unexpected answer: {it:?}")

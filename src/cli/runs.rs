@@ -1,5 +1,6 @@
 //! `hookyard runs`
 
+use super::move_runs::MoveRuns;
 use super::operate::Operations;
 use super::out::{Out, clean, excerpt};
 use super::table::{BOLD, Table, fields, state_cell, state_style};
@@ -27,9 +28,13 @@ pub(super) enum Runs {
     Retry(Ids),
     /// Finish open runs without effect
     Drop(Ids),
+    /// Have a handler do the open runs of one that is gone, after it was renamed say
+    Move(MoveRuns),
 }
 
+/// `--version` asks for runs here, not for the program's own.
 #[derive(Args)]
+#[command(disable_version_flag = true)]
 pub(super) struct List {
     /// Only those in this state
     #[arg(long, value_parser = state_parser())]
@@ -43,6 +48,9 @@ pub(super) struct List {
     /// Only of events that came since then, such as `2h` or `2026-01-31T12:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<UnixMillis>,
+    /// Only with an attempt on this version of their script, or on those that begin so
+    #[arg(long = "version", value_name = "VERSION")]
+    of_version: Option<String>,
     /// At most so many
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     limit: usize,
@@ -77,6 +85,7 @@ impl Runs {
             Self::List(it) => it.run(places),
             Self::Show(it) => it.run(places),
             Self::Retry(it) => it.each(places, "is ready again", |run| Command::RetryRun { run }),
+            Self::Move(it) => it.run(places),
             Self::Drop(it) => it.each(places, "is dropped", |run| Command::DropRun { run }),
         }
     }
@@ -89,6 +98,7 @@ impl List {
             handler: self.handler.clone(),
             kind: self.kind.clone(),
             since: self.since,
+            version: self.of_version.clone(),
             limit: self.limit,
         })?;
         let mut out = Out::open();
@@ -154,7 +164,10 @@ impl Ids {
                     complain(&why);
                     code = ExitCode::FAILURE;
                 }
-                it @ (Reply::Reloaded(_) | Reply::Services(_) | Reply::Status { .. }) => {
+                it @ (Reply::Reloaded(_)
+                | Reply::Moved { .. }
+                | Reply::Services(_)
+                | Reply::Status { .. }) => {
                     anyhow::bail!("unexpected answer: {it:?}")
                 }
             }

@@ -29,6 +29,7 @@ impl Services {
             it @ (Reply::Done { .. }
             | Reply::Runs(_)
             | Reply::Reloaded(_)
+            | Reply::Moved { .. }
             | Reply::Status { .. }) => {
                 bail!("unexpected answer: {it:?}")
             }

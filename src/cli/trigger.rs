@@ -158,8 +158,9 @@ fn address(places: &Places, config: &Config) -> anyhow::Result<SocketAddr> {
         Ok(
             Reply::Done { .. }
             | Reply::Runs(_)
-            | Reply::Reloaded(_)
+            | Reply::Moved { .. }
             | Reply::Services(_)
+            | Reply::Reloaded(_)
             | Reply::Refused(_),
         )
         | Err(_) => None,

@@ -1,5 +1,6 @@
 //! `[handlers.NAME]`
 
+use super::canary;
 use super::endpoint::Section;
 use super::names;
 use super::order;
@@ -53,6 +54,7 @@ fn read_one(
         .map(|it| it.read(retry))
         .unwrap_or_default();
     let on_dead = on_dead(table);
+    let canary = canary::read(table);
     let records = collections(records);
     Some(Handler {
         name: name.into(),
@@ -64,6 +66,7 @@ fn read_one(
         order_by,
         retry,
         on_dead,
+        canary,
     })
 }
 

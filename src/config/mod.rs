@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod canary;
 mod endpoint;
 mod findings;
 mod handler;
@@ -169,6 +170,8 @@ pub struct Handler {
     pub retry: RetryPolicy,
     /// Whether a dead run holds up its lane.
     pub on_dead: OnDead,
+    /// How a new version of its script is tried before it takes all runs; `None`: it takes them at once.
+    pub canary: Option<CanaryPolicy>,
 }
 
 /// An event pattern: `invoice.paid`, `invoice.*`, `*`.
@@ -195,6 +198,35 @@ pub struct RetryPolicy {
     pub attempts_max: u32,
     pub first: Duration,
     pub max: Duration,
+}
+
+/// How a new version of a script is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CanaryPolicy {
+    /// Of new runs, that the new version takes.
+    pub share: Share,
+    /// So many are finished by it, or failed on it, before it takes all.
+    pub runs: u32,
+    /// Of these, that may have failed.
+    pub errors: Share,
+}
+
+/// A part of a whole, in hundredths of a per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(pub u32);
+
+impl Share {
+    pub const WHOLE: Self = Self(10_000);
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}%"),
+            (whole, rest) if rest.is_multiple_of(10) => write!(f, "{whole}.{}%", rest / 10),
+            (whole, rest) => write!(f, "{whole}.{rest:02}%"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,6 +291,16 @@ impl Default for Retention {
         Self {
             events: 90 * DAY,
             dedupe: 90 * DAY,
+        }
+    }
+}
+
+impl Default for CanaryPolicy {
+    fn default() -> Self {
+        Self {
+            share: Share(1000),
+            runs: 50,
+            errors: Share(500),
         }
     }
 }

@@ -25,6 +25,16 @@ pub enum Command {
         handler: Option<String>,
         call_again: bool,
     },
+    /// Have a handler run a version that it had, whatever its file says; without a version: its file counts again.
+    Rollback {
+        handler: String,
+        version: Option<String>,
+    },
+    /// Make open runs of a handler that is gone runs of another one.
+    MoveRuns {
+        from: String,
+        to: String,
+    },
     /// Write records by hand; one without a body is removed.
     SetRecords {
         records: Vec<RecordByHand>,
@@ -48,6 +58,11 @@ pub enum Reply {
     },
     /// Runs that were made.
     Runs(Vec<i64>),
+    /// Runs that belong to another handler now, and those that stay because their event has a run of that one already.
+    Moved {
+        moved: usize,
+        stay: usize,
+    },
     Reloaded(Report),
     Status {
         problems: Vec<String>,

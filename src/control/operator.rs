@@ -51,6 +51,17 @@ impl Operator {
                 handler,
                 call_again,
             } => self.replay(&event, handler.as_deref(), call_again).await,
+            Command::Rollback { handler, version } => {
+                let done = match version {
+                    Some(it) => self.reloader.pin(&handler, &it).await,
+                    None => self.reloader.unpin(&handler).await,
+                };
+                done.map_or_else(Reply::Refused, Reply::Reloaded)
+            }
+            Command::MoveRuns { from, to } => match self.reloader.move_runs(&from, &to).await {
+                Ok((moved, stay)) => Reply::Moved { moved, stay },
+                Err(why) => Reply::Refused(why),
+            },
             Command::SetRecords { records } => self.set_records(records).await,
         }
     }

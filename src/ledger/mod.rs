@@ -4,6 +4,7 @@
 //! the commit is on disk.
 
 pub mod compress;
+pub mod decision;
 pub mod desk;
 pub mod folder;
 mod queue;

@@ -8,6 +8,7 @@ use crate::run::{Lane, RunId, State};
 use std::sync::Arc;
 
 use super::compress::Packed;
+use super::decision::Decision;
 
 /// Store an event with the runs that it gives.
 #[derive(Debug)]
@@ -173,28 +174,33 @@ pub enum Order {
         runs: Vec<PlannedRun>,
         call_again: bool,
     },
-    /// Held or ready runs of these handlers change state: `Some(why)` holds, `None` releases.
+    /// Runs of a handler change state: `Some(why)` holds, `None` releases. One bite of them, so that no ack waits long.
     Hold {
         handler: Arc<str>,
         why: Option<String>,
+        runs: Vec<RunId>,
     },
-    /// Lanes of open runs after `order_by` changed.
+    /// Lanes of open runs after `order_by` changed; one bite of them.
     Relane { lanes: Vec<(RunId, Lane)> },
+    /// Open runs of a handler that is gone become those of another; one bite of them. An event that already has a run of
+    /// the other one keeps its run where it is.
+    Move {
+        from: Arc<str>,
+        to: Arc<str>,
+        runs: Vec<(RunId, Lane)>,
+        /// Why they cannot start there, if they cannot.
+        held: Option<String>,
+    },
     /// A record written by hand; `None` removes it.
     SetRecord {
         key: RecordKey,
         body: Option<String>,
         at: UnixMillis,
     },
-    /// The text of a script version, kept so that it can be run and shown later.
-    KeepVersion {
-        hash: Arc<str>,
-        script: String,
-        sources: String,
-        at: UnixMillis,
-    },
-    /// A value of `meta`.
-    SetMeta { key: String, value: String },
+    /// What is decided about script versions, all or nothing.
+    Decide { decisions: Vec<Decision> },
+    /// Values of `meta`, by key.
+    SetMeta { values: Vec<(String, String)> },
     /// Deletes one bite of what is older than this; answers how many old events were looked at.
     Prune {
         events_before: UnixMillis,

@@ -1,5 +1,6 @@
 //! The ledger's laws, on a real file.
 
+use super::decision::Decision;
 use super::desk::Desk;
 use super::folder::Folder;
 use super::request::*;
@@ -10,6 +11,8 @@ use crate::event::{Envelope, Event};
 use crate::record::{Change, Read, RecordKey, RecordedChange};
 use crate::run::{Lane, State};
 use bytes::Bytes;
+
+mod versions;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -379,11 +382,13 @@ async fn a_replay_waits_for_the_earlier_run_and_then_is_a_run_of_its_own() {
 #[tokio::test]
 async fn one_bad_request_in_a_commit_does_not_fail_its_neighbours() {
     let scene = Scene::new();
-    let bad = Order::KeepVersion {
-        hash: "h".into(),
-        script: "s".into(),
-        sources: "{}".into(),
-        at: NOW,
+    let bad = Order::Decide {
+        decisions: vec![Decision::Keep {
+            version: "h".into(),
+            script: "s".into(),
+            sources: "{}".into(),
+            at: NOW,
+        }],
     };
     // A text where an integer belongs is refused by the table.
     let bad_record = Order::SetRecord {

@@ -1,6 +1,7 @@
 //! handlers.toml and all scripts, read whole at one moment.
 
 use super::Rehearsal;
+use super::stamp::{SCRIPTS_MAX, Stamp};
 use crate::diagnostic::Diagnostic;
 use crate::script::Sources;
 use sha2::{Digest, Sha256};
@@ -9,16 +10,11 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// The most bytes that handlers.toml may have.
 const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes that a script may have.
 const SCRIPT_SIZE_BYTES_MAX: u64 = 64 * 1024;
-/// The most scripts below the folder.
-const SCRIPTS_MAX: usize = 5_000;
-/// How deep folders below scripts/ may go.
-const DEPTH_MAX: usize = 8;
 /// The most bytes of a file that `${file:…}` names.
 const SECRET_SIZE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -100,23 +96,31 @@ pub struct Files {
     pub problems: Vec<Diagnostic>,
     /// Changes when anything of it changes.
     pub hash: String,
-    /// When the file that was written last was written.
-    pub newest: Option<SystemTime>,
+    /// What a look at the files themselves would show, taken before they were read.
+    pub stamp: Stamp,
 }
 
 impl Files {
     pub fn read(location: &Location) -> Self {
+        let mut stamp = Stamp::begin(location);
         let handlers = read_bounded(&location.config, HANDLERS_SIZE_BYTES_MAX)
             .map_err(|why| format!("it cannot be read: {why}"));
+        let named = handlers.iter().flat_map(|it| named_files(it));
+        let found = stamp.complete(location, named.map(str::to_owned).collect());
         let mut sources = BTreeMap::new();
         let mut problems = Vec::new();
-        collect(
-            location,
-            &location.scripts(),
-            0,
-            &mut sources,
-            &mut problems,
-        );
+        for (shown, path) in found.scripts {
+            match read_script(&path) {
+                Ok(text) => {
+                    sources.insert(shown, text);
+                }
+                Err(it) => problems.push(it.in_file(shown)),
+            }
+        }
+        if let Some(shown) = found.too_many {
+            let why = format!("there are more than {SCRIPTS_MAX} scripts");
+            problems.push(Diagnostic::of_file(shown, why));
+        }
         let mut hasher = Sha256::new();
         let mut add = |text: &str| {
             hasher.update((text.len() as u64).to_le_bytes());
@@ -132,100 +136,79 @@ impl Files {
         for it in &problems {
             add(&it.message);
         }
-        for path in handlers.iter().flat_map(|it| named_files(it)) {
+        for path in &stamp.named {
             add(&location.read_secret(Path::new(path)).unwrap_or_default());
         }
-        let written = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
-        let newest = sources
-            .keys()
-            .map(|path| location.root.join(path))
-            .chain([location.config.clone()])
-            .filter_map(|path| written(&path))
-            .max();
         let hash = hex::encode(hasher.finalize());
-        let name = location.name();
         Self {
             location: location.clone(),
-            name,
+            name: location.name(),
             handlers,
             sources: Sources(sources),
             problems,
             hash,
-            newest,
+            stamp,
         }
+    }
+
+    /// Every file that counts, but handlers.toml itself.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let scripts = self.sources.0.keys().map(String::as_str);
+        let unreadable = self.problems.iter().map(|it| it.file.as_str());
+        let named = self.stamp.named.iter().map(String::as_str);
+        scripts
+            .chain(unreadable)
+            .chain(named)
+            .map(|it| self.location.root.join(it))
+            .collect()
     }
 }
 
 /// The files that `${file:…}` names, however broken the rest is: a change of one is a change of the configuration.
-pub(super) fn named_files(text: &str) -> impl Iterator<Item = &str> {
+fn named_files(text: &str) -> impl Iterator<Item = &str> {
     text.split("${file:")
         .skip(1)
         .filter_map(|it| it.split_once('}'))
         .map(|(path, _)| path)
 }
 
-fn collect(
-    location: &Location,
-    folder: &Path,
-    depth: usize,
-    sources: &mut BTreeMap<String, String>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|it| it.ok().map(|it| it.path()))
-        .collect();
-    paths.sort();
-    for path in paths {
-        let name = path
-            .file_name()
-            .and_then(|it| it.to_str())
-            .unwrap_or_default();
-        // Editors and Kubernetes keep their own things beside the files.
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if depth < DEPTH_MAX {
-                collect(location, &path, depth + 1, sources, problems);
-            }
-            continue;
-        }
-        if !name.ends_with(".rhai") {
-            continue;
-        }
-        let shown = path
-            .strip_prefix(&location.root)
-            .unwrap_or(&path)
-            .display()
-            .to_string();
-        if sources.len() >= SCRIPTS_MAX {
-            problems.push(Diagnostic::of_file(
-                shown,
-                format!("there are more than {SCRIPTS_MAX} scripts"),
-            ));
-            return;
-        }
-        match read_bounded(&path, SCRIPT_SIZE_BYTES_MAX) {
-            // A save that is being written, or a disk that was full: never a script that does nothing.
-            Ok(text) if text.trim().is_empty() => problems.push(
-                Diagnostic::of_file(shown, "the script is empty")
-                    .help("write `skip(\"nothing to do\");` if it is to do nothing"),
-            ),
-            Ok(text) => {
-                sources.insert(shown, text);
-            }
-            Err(why) => problems.push(Diagnostic::of_file(
-                shown,
-                format!("it cannot be read: {why}"),
-            )),
+/// Why a script cannot be used.
+struct Unusable {
+    why: String,
+    help: Option<&'static str>,
+}
+
+impl Unusable {
+    fn in_file(self, shown: String) -> Diagnostic {
+        let it = Diagnostic::of_file(shown, self.why);
+        match self.help {
+            Some(help) => it.help(help),
+            None => it,
         }
     }
 }
 
+fn read_script(path: &Path) -> Result<String, Unusable> {
+    match read_bounded(path, SCRIPT_SIZE_BYTES_MAX) {
+        // A save that is being written, or a disk that was full: never a script that does nothing.
+        Ok(text) if text.trim().is_empty() => Err(Unusable {
+            why: "the script is empty".into(),
+            help: Some("write `skip(\"nothing to do\");` if it is to do nothing"),
+        }),
+        Ok(text) => Ok(text),
+        Err(why) => Err(Unusable {
+            why: format!("it cannot be read: {why}"),
+            help: None,
+        }),
+    }
+}
+
 fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, String> {
+    // To open a pipe would wait for whoever writes into it.
+    let kind = fs::metadata(path).map_err(|it| it.to_string())?;
+    if !kind.is_file() {
+        return Err("it is not a file".into());
+    }
     let file = fs::File::open(path).map_err(|it| it.to_string())?;
     let mut bytes = Vec::new();
     file.take(size_bytes_max + 1)

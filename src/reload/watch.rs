@@ -1,9 +1,9 @@
 //! Sees that files changed: the system's watch, and a look from time to time as a net below it.
 
-use super::{Files, Location, Reloader};
+use super::{Location, Reloader};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +40,11 @@ pub async fn watch(reloader: Arc<Reloader>, asked: Arc<Notify>, shutdown: Cancel
     }
     loop {
         if let Ok(watcher) = &mut watcher
-            && renew(watcher, &mut watched, folders(reloader.location()))
+            && renew(
+                watcher,
+                &mut watched,
+                folders(reloader.location(), &reloader.paths()),
+            )
         {
             // What happened in a folder before it was watched was not told.
             changed.notify_one();
@@ -90,16 +94,20 @@ fn renew(watcher: &mut impl Watcher, watched: &mut Folders, wanted: Folders) -> 
 /// The folders whose files count, and those that symbolic links on the way to them lie in.
 ///
 /// Each by its real path only: the system knows one watch a folder, and whoever ends it under one name ends it under all.
-fn folders(location: &Location) -> Folders {
-    let files = Files::read(location);
+fn folders(location: &Location, paths: &[PathBuf]) -> Folders {
     let mut folders = Folders::new();
-    let scripts = files.sources.0.keys().map(String::as_str);
-    let secrets = files
-        .handlers
-        .iter()
-        .flat_map(|it| super::files::named_files(it));
-    for path in scripts.chain(secrets) {
-        add_way_to(&location.root().join(path), &mut folders);
+    let mut parents = BTreeSet::new();
+    for path in paths {
+        // A thousand scripts lie in few folders: only a link has a way of its own.
+        match path.parent() {
+            Some(parent) if !path.is_symlink() => {
+                parents.insert(parent);
+            }
+            Some(_) | None => add_way_to(path, &mut folders),
+        }
+    }
+    for it in parents {
+        add_way_to(&it.join("any"), &mut folders);
     }
     add_way_to(location.config(), &mut folders);
     add_way_to(&location.scripts().join("any"), &mut folders);

@@ -2,13 +2,14 @@
 
 use super::Shared;
 use super::calls::{self, Called};
+use super::canary::{self, Ended, Says};
 use super::engines::Turn;
 use super::journal::Journal;
 use super::lost::{Lost, why_stuck};
 use super::world::{AttemptWorld, Seen, Sight};
 use crate::clock::UnixMillis;
 use crate::event::Event;
-use crate::in_force::{InForce, LoadedHandler};
+use crate::in_force::{InForce, LoadedHandler, short};
 use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Applied, LedgerError};
@@ -46,6 +47,8 @@ pub(super) struct Attempt {
     pub loaded: Arc<LoadedHandler>,
     pub program: Arc<Program>,
     pub version: Arc<str>,
+    /// What it says about a version that is tried.
+    says: Says,
     pub started_at: UnixMillis,
     pub sight: Arc<Mutex<Sight>>,
     event: Option<Arc<Event>>,
@@ -84,10 +87,11 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         let why = format!("handler `{}` is not in handlers.toml", run.handler);
         return hold(&shared, &run, why).await;
     };
-    let program = match &loaded.program {
-        Ok(it) => it.clone(),
-        Err(why) => return hold(&shared, &run, why.clone()).await,
+    let usual = match loaded.program() {
+        Ok(it) => it,
+        Err(why) => return hold(&shared, &run, why.to_owned()).await,
     };
+    let (program, says) = canary::pick(&shared, &loaded, usual, &run).await;
     let started_at = shared.clock.now();
     let mut it = Attempt {
         version: program.version().into(),
@@ -100,6 +104,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         in_force,
         loaded,
         program,
+        says,
         started_at,
     };
     for _ in 0..CONFLICTS_MAX {
@@ -288,7 +293,10 @@ impl Attempt {
             at: self.shared.clock.now(),
         };
         match self.shared.ledger.commit(commit).await {
-            Ok(Applied::Done) => Some(End::Finished),
+            Ok(Applied::Done) => {
+                self.note(Ended::Finished).await;
+                Some(End::Finished)
+            }
             Ok(Applied::Stale) => None,
             Ok(Applied::Fenced) => Some(End::Fenced),
             Err(_) => Some(End::Unwritten),
@@ -297,6 +305,7 @@ impl Attempt {
 
     /// The script asked to be run again later. That is an attempt: a script that asks for ever ends.
     async fn wait_as_asked(&self, wait: Duration, reason: String, log: Vec<LogLine>) -> End {
+        self.note(Ended::Waits).await;
         let policy = &self.loaded.handler.retry;
         let next = after_failure(
             self.spent(),
@@ -333,6 +342,19 @@ impl Attempt {
     }
 
     async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
+        let is_at_service = match &failure.call {
+            Some(it) => matches!(it.status, 408 | 409 | 425 | 429 | 500..=599),
+            None => self.sight().lacks_an_answer(),
+        };
+        let ended = if is_at_service {
+            Ended::FailedAtService
+        } else {
+            Ended::Failed
+        };
+        if self.note(ended).await {
+            let why = failure.message.clone();
+            return self.begin_again(why, Some(failure), log).await;
+        }
         let now = self.shared.clock.now();
         let retry_after = failure
             .call
@@ -394,9 +416,39 @@ impl Attempt {
         failure: Option<Failure>,
         log: Vec<LogLine>,
     ) -> End {
+        if self.note(Ended::Failed).await {
+            return self.begin_again(why, failure, log).await;
+        }
         let id = self.run.claim.id;
         warn!(run.id = %id, handler = %self.run.handler, "run {id} is dead");
         self.postpone(state, None, why, "dead", failure, log).await
+    }
+
+    /// Notes what this attempt says about a version that is tried; whether the version before that one is to do the run.
+    async fn note(&self, ended: Ended) -> bool {
+        if let Err(error) = canary::note(&self.shared, &self.run, &self.says, ended).await {
+            warn!(%error, "news of a canary could not be written down: {error}");
+        }
+        let has_failed = matches!(ended, Ended::Failed | Ended::FailedAtService);
+        has_failed && matches!(self.says, Says::HowItDoes(_))
+    }
+
+    /// A version that is tried failed: the one before it does the run now, and this attempt does not count.
+    async fn begin_again(&self, why: String, failure: Option<Failure>, log: Vec<LogLine>) -> End {
+        let (id, version) = (self.run.claim.id, short(&self.version));
+        warn!(
+            run.id = %id, handler = %self.run.handler,
+            "run {id} failed on version {version}, which is being tried; the version before it does it now"
+        );
+        let why = format!("failed on version {version}, which is being tried: {why}");
+        match self
+            .postpone(State::Ready, None, why, "failed", failure, log)
+            .await
+        {
+            // The disk says again who is first in the lane: this one.
+            End::Finished | End::Parked { .. } | End::PutOff { .. } | End::Fenced => End::Fenced,
+            End::Unwritten => End::Unwritten,
+        }
     }
 
     async fn postpone(

@@ -119,7 +119,7 @@ impl Lost {
         let state = self.lock();
         let name = &loaded.handler.name;
         let stuck = state.handlers.get(name)?;
-        let version = loaded.program.as_ref().ok()?.version();
+        let version = loaded.program().ok()?.version();
         let is_held = RUNS_LOST_MAX <= stuck.runs.len() && stuck.is_under(version, in_force);
         is_held.then(|| {
             let runs: Vec<String> = stuck.runs.iter().map(ToString::to_string).collect();

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod calls;
+mod canary;
 mod dispatch;
 mod engines;
 mod journal;
@@ -51,6 +52,9 @@ struct Shared {
     put_off: Mutex<PutOff>,
     /// No more calls are made; those that were sent get their time.
     stopping: CancellationToken,
+    reader: Arc<Mutex<Reader>>,
+    /// Rings when there is news of a version that is tried.
+    tried: Arc<Notify>,
 }
 
 impl Shared {
@@ -84,6 +88,8 @@ impl Worker {
             lost,
             put_off: Mutex::default(),
             stopping: CancellationToken::new(),
+            reader: reader.clone(),
+            tried: Arc::default(),
         });
         Ok(Self {
             shared,
@@ -103,6 +109,11 @@ impl Worker {
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.
     pub fn nudge(&self) -> Arc<Notify> {
         self.nudge.clone()
+    }
+
+    /// Rings when there is news of a version that is tried.
+    pub fn tried(&self) -> Arc<Notify> {
+        self.shared.tried.clone()
     }
 
     /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.

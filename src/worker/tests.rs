@@ -57,8 +57,8 @@ impl Scene {
         let reader = Reader::open(&folder).unwrap();
         let First {
             in_force,
-            hash,
             report,
+            settled,
         } = reload::first(&location, &reader).unwrap();
         assert_eq!(report.problems, [""; 0]);
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
@@ -80,7 +80,7 @@ impl Scene {
             clock,
             worker.nudge(),
         );
-        reloader.settle_first(&report, hash).await.unwrap();
+        reloader.settle_first(settled).await.unwrap();
         let shutdown = CancellationToken::new();
         let worker = tokio::spawn({
             let shutdown = shutdown.clone();

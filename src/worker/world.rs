@@ -54,6 +54,13 @@ impl Sight {
         self.answers.push((request, answer.map(Arc::new)));
     }
 
+    /// The last call had no answer that counts: the service could not be reached, or did not say.
+    pub(super) fn lacks_an_answer(&self) -> bool {
+        self.answers
+            .last()
+            .is_some_and(|(_, answer)| answer.as_ref().is_err_and(|it| it.is_passing))
+    }
+
     /// What an earlier attempt knows of this call.
     fn known(
         &mut self,

@@ -1,8 +1,11 @@
 //! Reload: what is saved comes into force, whole or not at all.
 
+mod canary;
 mod load;
 mod runs;
+mod saves;
 mod start;
+mod versions;
 
 use crate::support::{Host, HostSetup, PATH, event, eventually};
 use serde_json::Value;

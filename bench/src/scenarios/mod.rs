@@ -6,6 +6,7 @@ mod ill;
 mod paced;
 mod reload;
 mod runs;
+mod scripts;
 mod size;
 mod waiting;
 
@@ -35,6 +36,8 @@ pub(crate) enum Scenario {
     Reload,
     /// Latency of acks at 500 events/s while scripts that mean harm run again and again.
     Hostile,
+    /// A thousand scripts: CPU while nothing changes, and saves of one of them.
+    Scripts,
 }
 
 pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
@@ -52,6 +55,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Ill => ill::run(bench),
                 Scenario::Reload => reload::run(bench),
                 Scenario::Hostile => hostile::run(bench),
+                Scenario::Scripts => scripts::run(bench),
             };
             outcome.with_context(|| format!("measuring {scenario:?}"))?;
         }

@@ -255,7 +255,8 @@ fn told(report: &Report) -> Vec<String> {
     if !report.changes.is_empty() {
         lines.push(String::new());
     }
-    lines.extend(report.changes.iter().map(|it| clean(it)));
+    let told = report.changes.iter().chain(&report.decided);
+    lines.extend(told.map(|it| clean(it)));
     for it in &report.needs_restart {
         lines.push(format!(
             "{YELLOW}needs a restart to take effect{YELLOW:#}: {}",

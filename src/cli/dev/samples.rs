@@ -81,7 +81,7 @@ impl Samples {
 }
 
 fn is_other(old: &LoadedHandler, new: &LoadedHandler) -> bool {
-    let version = |it: &LoadedHandler| it.program.as_ref().ok().map(|it| it.version().to_owned());
+    let version = |it: &LoadedHandler| it.program().ok().map(|it| it.version().to_owned());
     old.handler != new.handler || version(old) != version(new)
 }
 

@@ -76,7 +76,11 @@ pub(super) fn done(reply: Reply) -> anyhow::Result<usize> {
     match reply {
         Reply::Done { affected } => Ok(affected),
         Reply::Refused(why) => bail!("{why}"),
-        it @ (Reply::Runs(_) | Reply::Reloaded(_) | Reply::Services(_) | Reply::Status { .. }) => {
+        it @ (Reply::Runs(_)
+        | Reply::Reloaded(_)
+        | Reply::Moved { .. }
+        | Reply::Services(_)
+        | Reply::Status { .. }) => {
             bail!("unexpected answer: {it:?}")
         }
     }

@@ -41,6 +41,9 @@ fn the_sample_file_with_all_its_defaults_written_out_means_the_same() {
     assert_eq!(full.handlers[1].endpoints, Some(vec!["stripe".into()]));
     assert_eq!(plain.handlers[1].on_dead, full.handlers[1].on_dead);
     assert_eq!(plain.handlers[1].retry, RetryPolicy::default());
+    // To write it at all is to want a trial.
+    assert_eq!(plain.handlers[1].canary, None);
+    assert_eq!(full.handlers[1].canary, Some(CanaryPolicy::default()));
 }
 
 #[test]
@@ -92,6 +95,7 @@ fn what_is_left_out_has_its_default() {
             ]),
             retry: RetryPolicy::default(),
             on_dead: OnDead::Continue,
+            canary: None,
         }]
     );
 }

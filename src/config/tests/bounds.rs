@@ -182,6 +182,16 @@ fn every_bound_of_a_retry_holds() {
 }
 
 #[test]
+fn every_bound_of_a_canary_holds() {
+    let check = |key, good: &[&str], bad: &[&str]| {
+        check_bound("[handlers.h.canary]", key, good, bad);
+    };
+    check("share", &["\"0.01%\"", "\"100%\""], &["\"0%\"", "\"101%\""]);
+    check("runs", &["1", "10000"], &["0", "10001"]);
+    check("errors", &["\"0%\"", "\"99.99%\""], &["\"100%\""]);
+}
+
+#[test]
 fn there_are_no_more_tables_than_allowed() {
     let table = |kind: &str, count: usize, lines: &dyn Fn(usize) -> String| -> String {
         (0..count)

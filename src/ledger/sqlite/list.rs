@@ -6,10 +6,12 @@
 mod events;
 mod records;
 mod runs;
+mod versions;
 
 pub use events::{EventFilter, EventRow};
 pub use records::{ChangeRow, CollectionRow, RecordRow};
 pub use runs::{AttemptRow, CallRow, RunFilter, RunRow};
+pub use versions::{VersionRow, VersionState};
 
 use super::read::Reader;
 use crate::clock::UnixMillis;

@@ -5,9 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// All migrations, in order; number n makes schema version n.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// Brings the schema to the newest version. Refuses one that is newer than this program.
@@ -62,5 +63,36 @@ pub(super) fn refuse_other(connection: &Connection, path: &Path) -> Result<(), O
             found,
             known,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_were_in_force_are_known_as_such_after_the_second_migration() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO script_versions VALUES ('hash', 'scripts/a.rhai', '{}', 7);
+                 INSERT INTO meta VALUES ('last_good_version/a', 'hash'), ('last_good_config', 'hash');",
+            )
+            .unwrap();
+        migrate(&mut connection, Path::new("ledger.db")).unwrap();
+        let found: (String, String, i64, i64) = connection
+            .query_row(
+                "SELECT handler, version, saved_at, first_at FROM handler_versions",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .unwrap();
+        assert_eq!(found, ("a".into(), "hash".into(), 7, 7));
+        let known: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(known, MIGRATIONS.len() as i64);
     }
 }

@@ -3,8 +3,11 @@
 mod accept;
 mod checkpoint;
 mod commit;
+mod decide;
+mod decided;
 mod journal;
 pub mod list;
+pub mod many;
 mod migrate;
 mod order;
 pub mod read;

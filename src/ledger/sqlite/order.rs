@@ -4,6 +4,8 @@ use super::super::Ordered;
 use super::super::request::{Claim, OpenRun, Order, PlannedRun};
 use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
+use super::decide::decide;
+use super::many::{hold, move_runs, relane};
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
 use crate::record::{Change, RecordKey};
@@ -29,29 +31,26 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
             runs,
             call_again,
         } => replay(tables, *event_seq, runs, *call_again),
-        Order::Hold { handler, why } => hold(tables, handler, why.as_deref()),
+        Order::Hold { handler, why, runs } => hold(tables, handler, why.as_deref(), runs),
         Order::Relane { lanes } => relane(tables, lanes),
+        Order::Move {
+            from,
+            to,
+            runs,
+            held,
+        } => move_runs(tables, from, to, runs, held.as_deref()),
         Order::SetRecord { key, body, at } => set_record(tables, key, body.as_deref(), *at),
-        Order::KeepVersion {
-            hash,
-            script,
-            sources,
-            at,
-        } => {
-            let affected = tables
-                .connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO script_versions (hash, script, sources, stored_at) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![hash, script, sources, at.0])?;
-            Ok(Ordered::Done { affected })
-        }
-        Order::SetMeta { key, value } => {
-            let affected = tables
-                .connection
-                .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-                .execute(params![key, value])?;
-            Ok(Ordered::Done { affected })
+        Order::Decide { decisions } => decide(tables, decisions),
+        Order::SetMeta { values } => {
+            for (key, value) in values {
+                tables
+                    .connection
+                    .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+                    .execute([key, value])?;
+            }
+            Ok(Ordered::Done {
+                affected: values.len(),
+            })
         }
         Order::Prune {
             events_before,
@@ -165,39 +164,6 @@ fn go_on_from(tables: &Tables, before: RunId, run: RunId) -> rusqlite::Result<()
         )?
         .execute([before.0, run.0])?;
     Ok(())
-}
-
-fn hold(tables: &mut Tables, handler: &str, why: Option<&str>) -> Applying<Ordered> {
-    let Some(why) = why else {
-        // The worker finds released runs on disk: there may be a million of them.
-        let affected = tables
-            .connection
-            .prepare_cached(
-                "UPDATE runs_open SET state = 'ready', why = NULL, epoch = epoch + 1
-                 WHERE handler = ?1 AND state = 'held'",
-            )?
-            .execute([handler])?;
-        return Ok(Ordered::Done { affected });
-    };
-    let affected = tables
-        .connection
-        .prepare_cached(
-            "UPDATE runs_open SET state = 'held', due_at = NULL, why = ?2, epoch = epoch + 1
-             WHERE handler = ?1 AND state IN ('ready', 'waiting')",
-        )?
-        .execute([handler, why])?;
-    Ok(Ordered::Done { affected })
-}
-
-fn relane(tables: &mut Tables, lanes: &[(RunId, Lane)]) -> Applying<Ordered> {
-    let mut affected = 0;
-    for (run, lane) in lanes {
-        affected += tables
-            .connection
-            .prepare_cached("UPDATE runs_open SET lane = ?2 WHERE id = ?1")?
-            .execute([run.0, lane.0])?;
-    }
-    Ok(Ordered::Done { affected })
 }
 
 fn set_record(

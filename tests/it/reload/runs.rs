@@ -1,7 +1,7 @@
 //! A reload and the runs that are open.
 
 use super::{ENDPOINT, IN_TIME, reload};
-use crate::support::{FakeService, Host, HostSetup, Reaction, event, eventually};
+use crate::support::{FakeService, Host, HostSetup, PATH, Reaction, event, eventually};
 use serde_json::json;
 use std::time::Duration;
 
@@ -115,4 +115,40 @@ fn what_a_dropped_run_held_up_goes_on() {
     assert!(dropped.unwrap().status.success());
     all_are(&host, json!({ "behind": 1 }));
     assert_eq!(ledger.open_runs(), 0);
+}
+
+/// More runs than one bite of such a change has.
+#[test]
+fn a_crash_amid_a_change_of_many_runs_leaves_nothing_half_done() {
+    const RUNS: i64 = 1200;
+    let service = FakeService::start();
+    let mut host = with_service(&service, "data.object.id");
+    let mut client = host.client();
+    for at in 0..RUNS {
+        let it = event("a.created", &format!("obj_{at}"));
+        client.post(PATH, &it.with("wait", true)).unwrap();
+    }
+    let count = |host: &Host, state: &str| {
+        let sql = format!("SELECT count(*) FROM runs_open WHERE state = '{state}'");
+        host.ledger().number(&sql)
+    };
+    eventually(IN_TIME, || count(&host, "waiting") == RUNS);
+    let good = config(&service, "data.object.id");
+    let renamed = good.replace("[handlers.a]", "[handlers.b]");
+    host.save("handlers.toml", &renamed);
+    eventually(IN_TIME, || count(&host, "held") > 0);
+    host.kill9();
+    host.restart();
+    eventually(IN_TIME, || count(&host, "held") == RUNS);
+    // Begun, and ended by the host's end; asked for again, it goes on.
+    let mut moving = host.command(&["runs", "move", "a", "b"]).spawn().unwrap();
+    let of_b = "SELECT count(*) FROM runs_open WHERE handler = 'b'";
+    eventually(IN_TIME, || host.ledger().number(of_b) > 0);
+    host.kill9();
+    moving.wait().unwrap();
+    host.restart();
+    // Unless it was done by then.
+    host.command(&["runs", "move", "a", "b"]).output().unwrap();
+    eventually(IN_TIME, || count(&host, "waiting") == RUNS);
+    assert_eq!(host.ledger().number(of_b), RUNS);
 }

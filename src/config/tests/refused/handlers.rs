@@ -273,3 +273,23 @@ fn the_waits_of_a_retry_grow() {
         r#"write a number and a unit (ms, s, m, h, d), such as "6h"; without this line it is 6h"#,
     );
 }
+
+#[test]
+fn a_canary_is_a_table() {
+    refused(
+        &handler_with("canary = true"),
+        "7:10",
+        "`canary` must be a table",
+        r#"write `canary = { share = "10%", runs = 50, errors = "5%" }`"#,
+    );
+}
+
+#[test]
+fn a_share_has_a_per_cent_sign() {
+    refused(
+        &handler_with(r#"canary = { share = "10" }"#),
+        "7:20",
+        "`share` must be a share, this is `10`",
+        r#"write per cent, such as "10%" or "0.5%"; without it it is 10%"#,
+    );
+}

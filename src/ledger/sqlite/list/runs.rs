@@ -18,6 +18,8 @@ pub struct RunFilter {
     pub kind: Option<Pattern>,
     /// Of events received since then.
     pub since: Option<UnixMillis>,
+    /// With an attempt on a script version that begins so.
+    pub version: Option<String>,
     pub limit: usize,
 }
 
@@ -36,7 +38,7 @@ pub struct RunRow {
     /// Of a waiting run.
     pub due_at: Option<UnixMillis>,
     pub finished_at: Option<UnixMillis>,
-    /// Script version of the last attempt of a finished run.
+    /// Script version of the last attempt.
     pub version: Option<String>,
     pub why: Option<String>,
 }
@@ -77,7 +79,8 @@ pub struct CallRow {
 
 const OPEN: &str =
     "SELECT runs_open.id, events.id, events.type, handler, state, attempts, replay, due_at,
-    NULL AS finished_at, NULL AS version, why
+    NULL AS finished_at,
+    (SELECT version FROM attempts WHERE run = runs_open.id ORDER BY started_at DESC, number DESC LIMIT 1) AS version, why
   FROM runs_open JOIN events ON events.seq = runs_open.id / 10000";
 const DONE: &str =
     "SELECT runs_done.id, events.id, events.type, handler, state, attempts, replay, NULL AS due_at,
@@ -106,6 +109,7 @@ impl Reader {
                 start,
                 filter.since.map(|it| it.0),
                 i64::try_from(lacking).unwrap_or(i64::MAX),
+                filter.version,
             ];
             for row in query.query_map(parameters, run_row)? {
                 rows.push(row?);
@@ -196,7 +200,9 @@ fn list_sql(state: Option<State>) -> String {
         format!(
             "{select} WHERE {table}.id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR state = ?3)
              AND (?4 IS NULL OR handler = ?4) AND (?5 IS NULL OR type = ?5)
-             AND (?6 IS NULL OR substr(type, 1, length(?6)) = ?6) AND (?7 IS NULL OR received_at >= ?7)"
+             AND (?6 IS NULL OR substr(type, 1, length(?6)) = ?6) AND (?7 IS NULL OR received_at >= ?7)
+             AND (?9 IS NULL OR EXISTS (SELECT 1 FROM attempts WHERE run = {table}.id
+               AND substr(attempts.version, 1, length(?9)) = ?9))"
         )
     };
     let (open, done) = (part(OPEN, "runs_open"), part(DONE, "runs_done"));

@@ -1,0 +1,115 @@
+//! What is decided about script versions, read.
+
+use super::super::decision::{CanaryOutcome, CanaryRun, Decisions, Score};
+use super::decide::IN_FORCE;
+use super::read::Reader;
+use crate::run::RunId;
+use rusqlite::{OptionalExtension, params};
+use std::collections::HashMap;
+use std::hash::Hash;
+
+impl Reader {
+    /// All that is decided about versions.
+    pub fn decisions(&self) -> rusqlite::Result<Decisions> {
+        let in_force = format!(
+            "SELECT substr(key, {}), value FROM meta WHERE substr(key, 1, {}) = '{IN_FORCE}'",
+            IN_FORCE.len() + 1,
+            IN_FORCE.len()
+        );
+        Ok(Decisions {
+            in_force: self.map(&in_force, |row| Ok((row.get(0)?, row.get(1)?)))?,
+            pins: self.map("SELECT handler, version FROM pins", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            canaries: self.map("SELECT handler, version FROM canaries", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            rolled_back: self.map(
+                "SELECT handler, version, coalesce(why, '') FROM handler_versions WHERE rolled_back_at IS NOT NULL",
+                |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)),
+            )?,
+        })
+    }
+
+    /// Whether the ledger has noted that the handler has this version.
+    pub fn knows_version(&self, handler: &str, version: &str) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM handler_versions WHERE handler = ?1 AND version = ?2")?
+            .exists([handler, version])
+    }
+
+    /// The versions of a handler whose hash begins so.
+    pub fn versions_like(&self, handler: &str, start: &str) -> rusqlite::Result<Vec<String>> {
+        self.connection
+            .prepare_cached(
+                "SELECT version FROM handler_versions WHERE handler = ?1 AND substr(version, 1, length(?2)) = ?2",
+            )?
+            .query_map([handler, start], |row| row.get(0))?
+            .collect()
+    }
+
+    /// How the version does that is tried.
+    pub fn canary_score(&self, handler: &str) -> rusqlite::Result<Score> {
+        let count = |outcome: CanaryOutcome| {
+            self.connection
+                .prepare_cached(
+                    "SELECT count(*) FROM canary_runs WHERE handler = ?1 AND outcome = ?2",
+                )?
+                .query_row([handler, outcome.as_str()], |row| row.get(0))
+        };
+        Ok(Score {
+            done: count(CanaryOutcome::Done)?,
+            failed: count(CanaryOutcome::Guilty)?,
+            doubtful: count(CanaryOutcome::Doubtful)?,
+        })
+    }
+
+    /// What a run has been through that a canary of this version would take.
+    pub fn canary_run(
+        &self,
+        handler: &str,
+        version: &str,
+        run: RunId,
+    ) -> rusqlite::Result<CanaryRun> {
+        let outcome: Option<String> = self
+            .connection
+            .prepare_cached("SELECT outcome FROM canary_runs WHERE handler = ?1 AND run = ?2")?
+            .query_row(params![handler, run.0], |row| row.get(0))
+            .optional()?;
+        if let Some(it) = outcome {
+            return Ok(match CanaryOutcome::parse(&it) {
+                Some(CanaryOutcome::Failed) => CanaryRun::FailedThere { at_service: false },
+                Some(CanaryOutcome::Ill) => CanaryRun::FailedThere { at_service: true },
+                Some(
+                    CanaryOutcome::Done
+                    | CanaryOutcome::Guilty
+                    | CanaryOutcome::Excused
+                    | CanaryOutcome::Doubtful,
+                )
+                | None => CanaryRun::NotIts,
+            });
+        }
+        let last: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT version FROM attempts WHERE run = ?1 ORDER BY started_at DESC, number DESC LIMIT 1",
+            )?
+            .query_row([run.0], |row| row.get(0))
+            .optional()?;
+        Ok(match last {
+            Some(it) if it != version => CanaryRun::NotIts,
+            Some(_) | None => CanaryRun::Its,
+        })
+    }
+
+    fn map<K: Eq + Hash, V>(
+        &self,
+        sql: &str,
+        entry: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<(K, V)>,
+    ) -> rusqlite::Result<HashMap<K, V>> {
+        self.connection
+            .prepare_cached(sql)?
+            .query_map([], entry)?
+            .collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! Checks files as a reload would, and changes nothing.
+
+use super::Files;
+use crate::config::{self, Config, Handler, Variable};
+use crate::diagnostic::Diagnostic;
+use crate::in_force::{InForce, LoadedHandler};
+use crate::script::{Engine, Grants, Program, Sources};
+use std::sync::Arc;
+
+/// Files, checked: what would be in force, and what is wrong.
+pub struct Checked {
+    /// Nothing when handlers.toml itself is wrong.
+    pub config: Option<Config>,
+    /// The handlers' programs, in their order.
+    pub programs: Vec<Result<Arc<Program>, Vec<Diagnostic>>>,
+    pub problems: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Checks files as a reload would, and changes nothing.
+pub fn check(files: &Files) -> Checked {
+    check_beside(files, None)
+}
+
+/// The same, with the programs at hand that are unchanged since a version before.
+pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
+    let parsed = match &files.handlers {
+        Ok(text) => config::parse(text, &files.name, &|variable| variable_of(files, variable)),
+        Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
+    };
+    let config = match parsed {
+        Ok(mut it) => {
+            if let Some(rehearsal) = files.location.rehearsal() {
+                rehearsal.adapt(&mut it);
+            }
+            it
+        }
+        Err(problems) => {
+            return Checked {
+                config: None,
+                programs: Vec::new(),
+                problems,
+                warnings: Vec::new(),
+            };
+        }
+    };
+    let engine = Engine::new(&config.limits);
+    let mut warnings = config.warnings.clone();
+    let mut problems = files.problems.clone();
+    let mut programs = Vec::with_capacity(config.handlers.len());
+    for handler in &config.handlers {
+        let compiled = match unchanged(before, &config, handler, &files.sources) {
+            Some(it) => Ok(it),
+            None => compile(&engine, handler, &files.sources),
+        };
+        match &compiled {
+            Ok(program) => add(&mut warnings, program.warnings()),
+            Err(found) => add(&mut problems, found),
+        }
+        programs.push(compiled);
+    }
+    Checked {
+        config: Some(config),
+        programs,
+        problems,
+        warnings,
+    }
+}
+
+/// Two handlers may share a script: each finding is told once.
+fn add(all: &mut Vec<Diagnostic>, found: &[Diagnostic]) {
+    for it in found {
+        if !all.contains(it) {
+            all.push(it.clone());
+        }
+    }
+}
+
+/// A thousand scripts, and one of them was saved.
+fn unchanged(
+    before: Option<&InForce>,
+    config: &Config,
+    handler: &Handler,
+    sources: &Sources,
+) -> Option<Arc<Program>> {
+    let program = loaded_alike(before, config, handler)?
+        .chosen
+        .saved
+        .as_ref()?;
+    let mut files = program.sources().iter();
+    let is_same = program.script() == handler.script
+        && files.all(|(path, text)| sources.0.get(path) == Some(text));
+    is_same.then(|| program.clone())
+}
+
+/// The handler as it was before, when what it was compiled for is as it was.
+pub(super) fn loaded_alike<'a>(
+    before: Option<&'a InForce>,
+    config: &Config,
+    handler: &Handler,
+) -> Option<&'a LoadedHandler> {
+    let before = before?;
+    let old = before.handler(&handler.name)?;
+    let is_alike = before.config.limits == config.limits
+        && old.handler.records == handler.records
+        && old.handler.services == handler.services;
+    is_alike.then_some(&**old)
+}
+
+pub(super) fn compile(
+    engine: &Arc<Engine>,
+    handler: &Handler,
+    sources: &Sources,
+) -> Result<Arc<Program>, Vec<Diagnostic>> {
+    let grants = Grants {
+        collections: handler.records.clone(),
+        services: handler.services.clone(),
+    };
+    engine
+        .compile(&handler.script, sources, &grants)
+        .map(Arc::new)
+}
+
+fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    let value = value_of(files, variable);
+    match files.location.rehearsal() {
+        Some(rehearsal) if value.is_err() => Ok(match variable {
+            Variable::Env(name) => rehearsal.stand_in_for(name),
+            Variable::File(path) => rehearsal.stand_in_for(&path.display().to_string()),
+        }),
+        Some(_) | None => value,
+    }
+}
+
+fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
+    match variable {
+        Variable::Env(name) => std::env::var(name).map_err(|error| match error {
+            std::env::VarError::NotPresent => {
+                format!("the environment variable `{name}` is not set")
+            }
+            std::env::VarError::NotUnicode(_) => {
+                format!("the environment variable `{name}` is not UTF-8 text")
+            }
+        }),
+        Variable::File(path) => files.location.read_secret(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_force::Chosen;
+    use crate::reload::Location;
+    use crate::services::Services;
+    use std::fs;
+
+    const HANDLERS: &str = "[endpoints.stripe]\npath = \"/x\"\nsigning_secrets = [\"whsec_1\"]\n\
+        [handlers.a]\nevents = [\"*\"]\nscript = \"scripts/a.rhai\"\n\
+        [handlers.b]\nevents = [\"*\"]\nscript = \"scripts/b.rhai\"\n";
+
+    #[test]
+    fn a_save_compiles_only_what_it_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
+        fs::create_dir_all(dir.path().join("scripts/lib")).unwrap();
+        save("handlers.toml", HANDLERS);
+        save("scripts/lib/x.rhai", "fn x() { 1 }");
+        save(
+            "scripts/a.rhai",
+            "import \"lib/x\" as lib; log.info(`${lib::x()}`);",
+        );
+        save("scripts/b.rhai", "log.info(\"b\");");
+        let location = Location::new(dir.path().join("handlers.toml"));
+        let look = |before: Option<&InForce>| {
+            let Checked {
+                config, programs, ..
+            } = check_beside(&Files::read(&location), before);
+            let chosen = programs.into_iter().map(|it| Chosen {
+                saved: it.as_ref().ok().cloned(),
+                canary: None,
+                program: it.map_err(|_| "broken".to_owned()),
+            });
+            let services = Services::new(&[]).unwrap();
+            InForce::new(config.unwrap(), services, chosen.collect())
+        };
+        let same = |one: &InForce, other: &InForce| {
+            let program = |it: &InForce, at: usize| it.handlers()[at].program().unwrap().clone();
+            [0, 1].map(|at| Arc::ptr_eq(&program(one, at), &program(other, at)))
+        };
+        let first = look(None);
+        assert_eq!(same(&first, &look(Some(&first))), [true, true]);
+        save("scripts/lib/x.rhai", "fn x() { 2 }");
+        let second = look(Some(&first));
+        assert_eq!(same(&first, &second), [false, true]);
+        // What a script may use is compiled in.
+        save("handlers.toml", &format!("{HANDLERS}records = [\"c\"]\n"));
+        let third = look(Some(&second));
+        assert_eq!(same(&second, &third), [true, false]);
+    }
+}

@@ -1,0 +1,219 @@
+//! Which version of each handler's script takes its runs: that of the files, unless something speaks against it.
+
+use super::check::{compile, loaded_alike};
+use super::pins::pinned_line;
+use super::{Report, short};
+use crate::config::{CanaryPolicy, Config, Handler};
+use crate::diagnostic::Diagnostic;
+use crate::in_force::{Canary, Chosen, InForce};
+use crate::ledger::decision::Decisions;
+use crate::script::{Engine, Program, Sources};
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+/// The script of a version and its files, by its hash, as the ledger keeps them.
+pub(super) type Kept<'a> = &'a dyn Fn(&str) -> Option<(String, Sources)>;
+
+/// What is known when it is chosen.
+pub(super) struct Choice<'a> {
+    pub config: &'a Config,
+    pub before: Option<&'a InForce>,
+    pub decisions: &'a Decisions,
+    pub kept: Kept<'a>,
+    engine: OnceCell<Arc<Engine>>,
+}
+
+impl<'a> Choice<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        before: Option<&'a InForce>,
+        decisions: &'a Decisions,
+        kept: Kept<'a>,
+    ) -> Self {
+        let engine = OnceCell::new();
+        Self {
+            config,
+            before,
+            decisions,
+            kept,
+            engine,
+        }
+    }
+
+    /// For all handlers, in their order; `programs` are those of the files.
+    pub(super) fn of_all(
+        &self,
+        programs: Vec<Result<Arc<Program>, Vec<Diagnostic>>>,
+        report: &mut Report,
+    ) -> Vec<Chosen> {
+        let handlers = self.config.handlers.iter().zip(programs);
+        handlers
+            .map(|(handler, program)| self.of(handler, program, report))
+            .collect()
+    }
+
+    fn of(
+        &self,
+        handler: &Handler,
+        program: Result<Arc<Program>, Vec<Diagnostic>>,
+        report: &mut Report,
+    ) -> Chosen {
+        if let Some(version) = self.decisions.pins.get(&*handler.name) {
+            return self.pinned(handler, version, program.ok(), report);
+        }
+        match program {
+            Ok(it) => self.good(handler, it, report),
+            Err(found) => self.broken(handler, &found, report),
+        }
+    }
+
+    /// The file is good: its version takes all runs, or is tried on some first.
+    fn good(&self, handler: &Handler, program: Arc<Program>, report: &mut Report) -> Chosen {
+        let name = &handler.name;
+        let at_once = Chosen {
+            program: Ok(program.clone()),
+            canary: None,
+            saved: Some(program.clone()),
+        };
+        let Some((policy, old)) = handler
+            .canary
+            .zip(self.decisions.in_force.get(&**name))
+            .filter(|(_, old)| *old != program.version())
+        else {
+            return at_once;
+        };
+        let version = short(program.version());
+        let Some(old) = self.version(handler, old) else {
+            report.changes.push(format!(
+                "handler `{name}` runs version {version} without a canary: the version before it does not fit the new handlers.toml"
+            ));
+            return at_once;
+        };
+        let key = (name.to_string(), program.version().to_owned());
+        if let Some(why) = self.decisions.rolled_back.get(&key) {
+            report.decided.push(format!(
+                "handler `{name}` stays on version {}: its canary rolled back version {version}, which {} holds ({why})",
+                short(old.version()),
+                handler.script
+            ));
+            return Chosen {
+                program: Ok(old),
+                canary: None,
+                saved: Some(program),
+            };
+        }
+        Chosen {
+            program: Ok(old),
+            canary: Some(self.canary(handler, policy, program.clone(), report)),
+            saved: Some(program),
+        }
+    }
+
+    fn canary(
+        &self,
+        handler: &Handler,
+        policy: CanaryPolicy,
+        candidate: Arc<Program>,
+        report: &mut Report,
+    ) -> Canary {
+        let known = self.decisions.canaries.get(&*handler.name);
+        if known.map(String::as_str) != Some(candidate.version()) {
+            report.changes.push(format!(
+                "handler `{}` tries version {} of {} on {} of its runs",
+                handler.name,
+                short(candidate.version()),
+                handler.script,
+                policy.share
+            ));
+        }
+        Canary { candidate, policy }
+    }
+
+    /// The file is no good: what was good before goes on, a canary too.
+    fn broken(&self, handler: &Handler, found: &[Diagnostic], report: &mut Report) -> Chosen {
+        let name = &handler.name;
+        let old = self.decisions.in_force.get(&**name);
+        let Some(old) = old.and_then(|it| self.version(handler, it)) else {
+            report.changes.push(format!(
+                "handler `{name}` has no good version of {}: its runs are held",
+                handler.script
+            ));
+            let first = found
+                .first()
+                .map(|it| it.message.clone())
+                .unwrap_or_default();
+            return Chosen {
+                program: Err(format!("{} has errors: {first}", handler.script)),
+                canary: None,
+                saved: None,
+            };
+        };
+        report.changes.push(format!(
+            "handler `{name}` stays on version {} of {}, the last good one",
+            short(old.version()),
+            handler.script
+        ));
+        let tried = self.decisions.canaries.get(&**name);
+        let canary = handler.canary.and_then(|policy| {
+            let candidate = self.version(handler, tried?)?;
+            Some(Canary { candidate, policy })
+        });
+        Chosen {
+            program: Ok(old),
+            canary,
+            saved: None,
+        }
+    }
+
+    /// A person has decided.
+    fn pinned(
+        &self,
+        handler: &Handler,
+        version: &str,
+        saved: Option<Arc<Program>>,
+        report: &mut Report,
+    ) -> Chosen {
+        let (name, pin) = (&handler.name, short(version));
+        let line = pinned_line(name, version, saved.as_deref().map(Program::version));
+        report.decided.push(line);
+        let program = self.version(handler, version).ok_or_else(|| {
+            let why = format!("version {pin}, to which it is pinned, does not fit handlers.toml");
+            report
+                .problems
+                .push(format!("handler `{name}` is held: {why}"));
+            why
+        });
+        Chosen {
+            program,
+            canary: None,
+            saved,
+        }
+    }
+
+    /// A version that was good, if it still is.
+    pub(super) fn version(&self, handler: &Handler, version: &str) -> Option<Arc<Program>> {
+        let old = self.before.and_then(|it| it.handler(&handler.name));
+        let is_it = |it: &&Arc<Program>| it.version() == version;
+        let of_old = old.and_then(|it| programs_of(&it.chosen).find(is_it));
+        if let Some(program) = of_old
+            && loaded_alike(self.before, self.config, handler).is_some()
+        {
+            return Some(program.clone());
+        }
+        // It may be of the time when the handler had another script.
+        let (script, sources) = match of_old {
+            Some(it) => (it.script().to_owned(), Sources(it.sources().clone())),
+            None => (self.kept)(version)?,
+        };
+        let engine = self.engine.get_or_init(|| Engine::new(&self.config.limits));
+        let mut handler = handler.clone();
+        handler.script = script;
+        compile(engine, &handler, &sources).ok()
+    }
+}
+
+/// Every program of a choice.
+pub(super) fn programs_of(it: &Chosen) -> impl Iterator<Item = &Arc<Program>> {
+    let tried = it.canary.as_ref().map(|it| &it.candidate);
+    it.saved.iter().chain(it.program.as_ref().ok()).chain(tried)
+}

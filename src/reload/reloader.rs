@@ -1,0 +1,260 @@
+//! Keeps what is in force in step with the files, while the host runs.
+
+use super::check::{Checked, check_beside};
+use super::choose::Choice;
+use super::differences::{differences, needs_restart, refuses_rename};
+use super::first::Settled;
+use super::last_good::kept;
+use super::look::Looked;
+use super::{Files, Location, Report, Reports};
+use crate::clock::Clock;
+use crate::in_force::{Current, InForce};
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::{Ledger, LedgerError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+/// Keeps what is in force in step with the files.
+pub struct Reloader {
+    location: Location,
+    pub(super) current: Current,
+    pub(super) ledger: Ledger,
+    reader: Mutex<Reader>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Rings when open runs were released, held or put into other lanes.
+    pub(super) nudge: Arc<Notify>,
+    /// Held by whoever changes what is in force: one after another.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    /// Holds the newest report, for whoever wants to see what reloads do.
+    reports: Reports,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// What was last looked at, good or bad.
+    pub(super) seen: Looked,
+    /// Whether `seen` was taken long enough after the last change to be told from the next one.
+    pub(super) vouches: bool,
+    /// What is wrong with the files as they are, for `readyz`.
+    problems: Vec<String>,
+    /// What is decided against the files: handlers, and how it is told.
+    decided: Vec<String>,
+}
+
+impl Reloader {
+    pub fn new(
+        location: Location,
+        current: Current,
+        ledger: Ledger,
+        reader: Reader,
+        clock: Arc<dyn Clock>,
+        nudge: Arc<Notify>,
+    ) -> Self {
+        let (reader, state) = (Mutex::new(reader), Mutex::default());
+        let reports = Reports::default();
+        Self {
+            location,
+            current,
+            ledger,
+            reader,
+            clock,
+            nudge,
+            turn: tokio::sync::Mutex::default(),
+            state,
+            reports,
+        }
+    }
+
+    /// Tells of each reload that looked at something new.
+    #[must_use]
+    pub fn telling(mut self, reports: Reports) -> Self {
+        self.reports = reports;
+        self
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Why what the files say is not in force; none when it is.
+    pub fn problems(&self) -> Vec<String> {
+        let state = self.lock();
+        state
+            .problems
+            .iter()
+            .chain(&state.decided)
+            .cloned()
+            .collect()
+    }
+
+    /// Every file that counts, but handlers.toml itself.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.lock().seen.paths.clone()
+    }
+
+    /// Notes what is decided about a handler now.
+    pub(super) fn decided_anew(&self, handler: &str, line: Option<String>) {
+        let of_handler = format!("handler `{handler}` ");
+        let mut state = self.lock();
+        state.decided.retain(|it| !it.starts_with(&of_handler));
+        state.decided.extend(line);
+    }
+
+    /// Has the worker look at all open runs: some of them were taken away.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// After a start: what is in force is kept in the ledger, and open runs are brought in line with it.
+    pub async fn settle_first(&self, first: Settled) -> Result<(), LedgerError> {
+        {
+            let mut state = self.lock();
+            state.vouches = first.looked.stamp.vouches(SystemTime::now());
+            state.seen = first.looked;
+            state.problems = first.problems;
+            state.decided = first.decided;
+        }
+        let in_force = self.current.load_full();
+        let decisions = self
+            .reader()
+            .decisions()
+            .map_err(|it| LedgerError::Refused(it.to_string()))?;
+        self.keep(&in_force, &decisions, None).await?;
+        self.align(&in_force).await
+    }
+
+    /// Looks at the files; when they changed, checks them and puts into force what is good.
+    pub async fn reload(&self, is_asked_for: bool) -> Report {
+        let _turn = self.turn.lock().await;
+        if !is_asked_for && self.looks_the_same().await {
+            return Report::default();
+        }
+        let files = match self.settled_files().await {
+            Ok(it) => it,
+            Err(error) => {
+                return Report {
+                    problems: vec![error],
+                    ..Report::default()
+                };
+            }
+        };
+        {
+            let mut state = self.lock();
+            let is_known = state.seen.hash.as_deref() == Some(files.hash.as_str());
+            state.vouches = files.stamp.vouches(SystemTime::now());
+            state.seen = Looked::of(&files);
+            if is_known && !is_asked_for {
+                return Report::default();
+            }
+        }
+        let mut report = self.put_into_force(files).await;
+        if !report.is_changed {
+            report.decided.clone_from(&self.lock().decided);
+        }
+        for problem in &report.problems {
+            warn!("a save is not in force:\n{problem}");
+        }
+        for change in &report.changes {
+            info!("reloaded: {change}");
+        }
+        for it in &report.decided {
+            warn!("{it}");
+        }
+        for it in &report.needs_restart {
+            warn!("needs a restart to take effect: {it}");
+        }
+        {
+            let mut state = self.lock();
+            state.problems.clone_from(&report.problems);
+            state.decided.clone_from(&report.decided);
+        }
+        self.reports.send_replace(report.clone());
+        report
+    }
+
+    async fn put_into_force(&self, files: Files) -> Report {
+        let before = self.current.load_full();
+        let decisions = match self.reader().decisions() {
+            Ok(it) => it,
+            Err(error) => return failed(format!("the ledger cannot be read: {error}")),
+        };
+        let beside = before.clone();
+        let checked =
+            tokio::task::spawn_blocking(move || check_beside(&files, Some(&beside))).await;
+        let Ok(Checked {
+            config,
+            programs,
+            problems,
+            warnings,
+        }) = checked
+        else {
+            return failed("the check ended by itself".into());
+        };
+        let mut report = Report::default();
+        report
+            .problems
+            .extend(problems.iter().map(ToString::to_string));
+        for it in &warnings {
+            warn!("{it}");
+        }
+        report
+            .warnings
+            .extend(warnings.iter().map(ToString::to_string));
+        let Some(config) = config else { return report };
+        if let Some(why) = refuses_rename(&before.config, &config) {
+            report.problems.push(why);
+            return report;
+        }
+        let services = match before.services.renew(&config.services) {
+            Ok(it) => it,
+            Err(error) => {
+                report.problems.push(error.to_string());
+                return report;
+            }
+        };
+        let chosen = {
+            let reader = self.reader();
+            let of_ledger = |version: &str| kept(&reader, version);
+            let choice = Choice::new(&config, Some(&before), &decisions, &of_ledger);
+            choice.of_all(programs, &mut report)
+        };
+        let next = InForce::new(config, services, chosen);
+        report.changes.extend(differences(&before, &next));
+        report.needs_restart = needs_restart(&before.config, &next.config);
+        report.is_changed = true;
+        let next = Arc::new(next);
+        if let Err(error) = self.keep(&next, &decisions, Some(&before)).await {
+            report
+                .problems
+                .push(format!("nothing was changed: {error}"));
+            report.is_changed = false;
+            return report;
+        }
+        self.current.store(next.clone());
+        if let Err(error) = self.align(&next).await {
+            report
+                .problems
+                .push(format!("open runs could not be brought in line: {error}"));
+        }
+        report
+    }
+
+    pub(super) fn reader(&self) -> std::sync::MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(problem: String) -> Report {
+    Report {
+        problems: vec![problem],
+        ..Report::default()
+    }
+}
