@@ -3,6 +3,7 @@
 use super::command::{Command, RecordByHand, Reply};
 use crate::clock::Clock;
 use crate::in_force::{Current, LoadedHandler};
+use crate::ledger::decision::Decision;
 use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{Ledger, LedgerError, Ordered};
@@ -34,8 +35,12 @@ impl Operator {
                     address: self.address.clone(),
                 }
             }
-            Command::RetryRun { run } => {
-                reply(self.ledger.order(Order::Retry { run: RunId(run) }).await)
+            Command::RetryRun { run, choice, by } => {
+                let retry = Order::Retry {
+                    run: RunId(run),
+                    decision: choice.map(|choice| Decision { choice, by, at }),
+                };
+                reply(self.ledger.order(retry).await)
             }
             Command::DropRun { run } => {
                 let run = RunId(run);

@@ -4,8 +4,10 @@
 //! the commit is on disk.
 
 pub mod compress;
+pub mod decision;
 pub mod desk;
 pub mod folder;
+pub mod note;
 mod queue;
 pub mod request;
 pub mod running;

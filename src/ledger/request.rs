@@ -8,6 +8,7 @@ use crate::run::{Lane, RunId, State};
 use std::sync::Arc;
 
 use super::compress::Packed;
+use super::decision::{Chosen, Decision, Needs};
 
 /// Store an event with the runs that it gives.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct AttemptReport {
     pub error: Option<String>,
     /// JSON list of the lines that it logged.
     pub log: Option<String>,
+    /// JSON list of what it did with its calls.
+    pub calls: Option<String>,
     pub version: Arc<str>,
 }
 
@@ -71,6 +74,8 @@ pub struct Postpone {
     pub state: State,
     pub due_at: Option<UnixMillis>,
     pub why: String,
+    /// What a dead run waits for, if an operator's word can help it.
+    pub needs: Option<Needs>,
     /// Attempts that count, this one included.
     pub attempts: u32,
     pub attempt: Option<AttemptReport>,
@@ -103,9 +108,11 @@ pub struct JournalEntry {
     pub service: String,
     pub method: String,
     pub url: String,
+    /// As the script wrote it; none in entries from before it was kept.
+    pub path: Option<String>,
     /// The request as it goes out, without the service's own headers: JSON.
     pub request: String,
-    /// Hash of what makes two calls the same: service, method, URL, body.
+    /// Hash of what makes two calls the same: service, method, path (URL, where no path is kept), body.
     pub content: String,
     pub idempotency_key: String,
     pub version: String,
@@ -116,9 +123,11 @@ pub struct JournalEntry {
     pub intended_at: UnixMillis,
     pub answered_at: Option<UnixMillis>,
     pub answer: Option<Answer>,
+    /// An operator's word on this call: `resend` until it is sent, `settle` for ever.
+    pub decided: Option<Chosen>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallState {
     /// Written down; whether it was sent is not known.
@@ -129,7 +138,7 @@ pub enum CallState {
     Unsettled,
     /// Answered no (other 4xx): forgotten, the next attempt makes a new call.
     Refused,
-    /// It never left.
+    /// It never left: its entry is taken out again.
     Unsent,
 }
 
@@ -160,8 +169,11 @@ impl CallState {
 /// What an operator, a reload or the host's own housekeeping asks for.
 #[derive(Debug)]
 pub enum Order {
-    /// Dead or waiting: ready again, on the same journal and keys.
-    Retry { run: RunId },
+    /// Dead or waiting: ready again, on the same journal and keys. A decision is for a dead run that waits for one.
+    Retry {
+        run: RunId,
+        decision: Option<Decision>,
+    },
     /// Open: finished without effect.
     Drop { run: RunId, at: UnixMillis },
     /// A new run of a stored event for each of these handlers, refused while an earlier one is open. It goes on from the

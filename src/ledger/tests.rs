@@ -152,7 +152,15 @@ fn report() -> AttemptReport {
         outcome: "done",
         error: None,
         log: None,
+        calls: None,
         version: "v1".into(),
+    }
+}
+
+fn retry(run: RunId) -> Order {
+    Order::Retry {
+        run,
+        decision: None,
     }
 }
 
@@ -298,6 +306,7 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
         state: State::Dead,
         due_at: None,
         why: "x".into(),
+        needs: None,
         attempts: 12,
         attempt: Some(report()),
     };
@@ -306,14 +315,14 @@ async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
         Applied::Done
     );
     assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
-    let retried = scene.order(Order::Retry { run: run(1) }).await.unwrap();
+    let retried = scene.order(retry(run(1))).await.unwrap();
     assert_eq!(retried, Ordered::Done { affected: 1 });
     let found = scene.reader().open_run(run(1)).unwrap().unwrap();
     assert_eq!(
         (found.claim.epoch, found.attempts, found.forgiven),
         (2, 12, 12)
     );
-    let unknown = scene.order(Order::Retry { run: RunId(99) }).await.unwrap();
+    let unknown = scene.order(retry(RunId(99))).await.unwrap();
     assert!(matches!(unknown, Ordered::NotFound(_)));
 }
 
@@ -329,6 +338,7 @@ async fn who_knows_a_run_as_it_was_before_it_waited_can_do_nothing_to_it() {
         state: State::Waiting,
         due_at: Some(UnixMillis(0)),
         why: "x".into(),
+        needs: None,
         attempts: 1,
         attempt: Some(report()),
     };
@@ -440,6 +450,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         service: "s".into(),
         method: "POST".into(),
         url: "http://s/x".into(),
+        path: Some("/x".into()),
         request: "{}".into(),
         content: "c".into(),
         idempotency_key: "k".into(),
@@ -449,6 +460,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         intended_at: NOW,
         answered_at: None,
         answer: None,
+        decided: None,
     };
     let intent = |reads| Intent {
         claim,

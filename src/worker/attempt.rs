@@ -4,11 +4,13 @@ use super::Shared;
 use super::calls::{self, Called};
 use super::engines::Turn;
 use super::journal::Journal;
-use super::world::{AttemptWorld, Seen, Sight};
+use super::past::Past;
+use super::world::{AttemptWorld, Sight};
 use crate::clock::UnixMillis;
 use crate::event::Event;
 use crate::in_force::{InForce, LoadedHandler};
-use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
+use crate::ledger::decision::{Matching, Needs};
+use crate::ledger::request::{AttemptReport, Commit, OpenRun, Postpone};
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
@@ -58,6 +60,13 @@ struct Passed {
     log: Vec<LogLine>,
     event: Arc<Event>,
     now: UnixMillis,
+}
+
+/// What follows an attempt that did not finish its run.
+enum Follow {
+    Wait(UnixMillis),
+    /// Given up, until somebody has done something about it; for some, only an operator's word helps.
+    Dead(Option<Needs>),
 }
 
 /// Why a pass could not be made.
@@ -112,6 +121,7 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
             state: State::Held,
             due_at: None,
             why,
+            needs: None,
             attempts: run.attempts,
             attempt: None,
         })
@@ -131,14 +141,15 @@ fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
 impl Attempt {
     /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
     async fn run_through(&mut self) -> Option<End> {
-        self.sight = Arc::default();
+        let notes = std::mem::take(&mut self.sight().notes);
+        self.sight = Arc::new(Mutex::new(Sight::with(notes)));
         let mut is_first = true;
         loop {
             let passed = match self.pass(is_first).await {
                 Ok(it) => it,
                 Err(NoPass::EventGone) => {
                     let why = "its event is no longer in the ledger".to_owned();
-                    return Some(self.give_up(State::Dead, why, None, Vec::new()).await);
+                    return Some(self.give_up(why, None, None, Vec::new()).await);
                 }
                 Err(NoPass::Failed(message)) => {
                     let failure = self.failure(message);
@@ -161,8 +172,8 @@ impl Attempt {
                     Called::Stale => return None,
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
-                    Called::Dead(why) => {
-                        return Some(self.give_up(State::Dead, why, None, log).await);
+                    Called::Dead { why, needs } => {
+                        return Some(self.give_up(why, needs, None, log).await);
                     }
                 },
                 Outcome::Done { .. } => {
@@ -177,10 +188,10 @@ impl Attempt {
                     return Some(self.wait_as_asked(wait, reason, log).await);
                 }
                 Outcome::Dead(failure) => {
-                    let is_changed = self.sight().calls_changed;
-                    let reason = if is_changed { "calls changed: " } else { "" };
-                    let why = format!("{reason}{}", failure.message);
-                    return Some(self.give_up(State::Dead, why, Some(failure), log).await);
+                    let changed = self.sight().calls_changed.clone();
+                    let needs = changed.is_some().then_some(Needs::CallsChanged);
+                    let why = changed.unwrap_or_else(|| failure.message.clone());
+                    return Some(self.give_up(why, needs, Some(failure), log).await);
                 }
                 Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
             }
@@ -283,12 +294,12 @@ impl Attempt {
         );
         match next {
             Next::Wait { until } => {
-                self.postpone(State::Waiting, Some(until), reason, "retry", None, log)
+                self.postpone(Follow::Wait(until), reason, "retry", None, log)
                     .await
             }
             Next::GiveUp { why } => {
                 let why = format!("{why}; the last one asked to wait: {reason}");
-                self.give_up(State::Dead, why, None, log).await
+                self.give_up(why, None, None, log).await
             }
         }
     }
@@ -312,15 +323,8 @@ impl Attempt {
                     "attempt {number} of run {id} failed at {place}, the next comes in {delay_ms} ms"
                 );
                 let why = failure.message.clone();
-                self.postpone(
-                    State::Waiting,
-                    Some(until),
-                    why,
-                    "failed",
-                    Some(failure),
-                    log,
-                )
-                .await
+                self.postpone(Follow::Wait(until), why, "failed", Some(failure), log)
+                    .await
             }
             Next::GiveUp { why } => {
                 warn!(
@@ -328,7 +332,7 @@ impl Attempt {
                     "run {id} is dead: {why}, the last one at {place}"
                 );
                 let why = format!("{why}: {}", failure.message);
-                self.postpone(State::Dead, None, why, "failed", Some(failure), log)
+                self.postpone(Follow::Dead(None), why, "failed", Some(failure), log)
                     .await
             }
         }
@@ -336,39 +340,45 @@ impl Attempt {
 
     async fn give_up(
         &self,
-        state: State,
         why: String,
+        needs: Option<Needs>,
         failure: Option<Failure>,
         log: Vec<LogLine>,
     ) -> End {
         let id = self.run.claim.id;
         warn!(run.id = %id, handler = %self.run.handler, "run {id} is dead");
-        self.postpone(state, None, why, "dead", failure, log).await
+        self.postpone(Follow::Dead(needs), why, "dead", failure, log)
+            .await
     }
 
     async fn postpone(
         &self,
-        state: State,
-        due_at: Option<UnixMillis>,
+        follow: Follow,
         why: String,
         outcome: &'static str,
         failure: Option<Failure>,
         log: Vec<LogLine>,
     ) -> End {
         let error = failure.and_then(|it| serde_json::to_string(&it).ok());
+        let blocks = self.loaded.handler.on_dead == crate::config::OnDead::Block;
+        let (state, due_at, needs, end) = match follow {
+            Follow::Wait(until) => {
+                let end = End::Parked { until: Some(until) };
+                (State::Waiting, Some(until), None, end)
+            }
+            Follow::Dead(needs) if blocks => {
+                (State::Dead, None, needs, End::Parked { until: None })
+            }
+            Follow::Dead(needs) => (State::Dead, None, needs, End::Finished),
+        };
         let postpone = Postpone {
             claim: self.run.claim,
             state,
             due_at,
             why,
+            needs,
             attempts: self.number(),
             attempt: Some(self.report(outcome, error, &log)),
-        };
-        let blocks = self.loaded.handler.on_dead == crate::config::OnDead::Block;
-        let end = if state == State::Dead && !blocks {
-            End::Finished
-        } else {
-            End::Parked { until: due_at }
         };
         end_of(self.shared.ledger.postpone(postpone).await, end)
     }
@@ -380,11 +390,15 @@ impl Attempt {
         log: &[LogLine],
     ) -> AttemptReport {
         let took_ms = self.shared.clock.now().0 - self.started_at.0;
+        let (engine_time, calls) = {
+            let sight = self.sight();
+            (sight.engine_time, sight.told())
+        };
         AttemptReport {
             number: self.number(),
             started_at: self.started_at,
             took_ms: took_ms.max(0),
-            engine_us: i64::try_from(self.sight().engine_time.as_micros()).unwrap_or(i64::MAX),
+            engine_us: i64::try_from(engine_time.as_micros()).unwrap_or(i64::MAX),
             outcome,
             error,
             log: if log.is_empty() {
@@ -392,6 +406,7 @@ impl Attempt {
             } else {
                 serde_json::to_string(log).ok()
             },
+            calls,
             version: self.version.clone(),
         }
     }
@@ -474,35 +489,22 @@ impl Ingredients {
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
     fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
         // A run that comes straight from its acceptance has no past.
-        let entries =
-            if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
-                Vec::new()
-            } else {
-                lock(reader).journal(self.run.claim.id)?
-            };
-        let (inherited, now) = inheritance(&entries, &self.version);
-        if let Some(now) = now {
+        let is_new =
+            self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0;
+        let (entries, matching) = if is_new {
+            (Vec::new(), Matching::Usual)
+        } else {
+            let (reader, id) = (lock(reader), self.run.claim.id);
+            (reader.journal(id)?, reader.matching(id)?)
+        };
+        let past = Past::of(&entries, &self.version);
+        if let Some(now) = past.now {
             self.now = now;
         }
-        *lock(&self.sight) = Sight::new(Journal::new(entries), inherited, self.version.clone());
+        let journal = Journal::new(entries, matching);
+        lock(&self.sight).begin(self.run.claim.id, journal, past, self.version.clone());
         Ok(())
     }
-}
-
-/// An unchanged script is to ask for the same calls: it sees the same `now()` and the same answers of GETs as the attempt
-/// that made the last call, up to that call.
-fn inheritance(entries: &[JournalEntry], version: &str) -> (Seen, Option<UnixMillis>) {
-    let Some(last) = entries.last().filter(|it| it.version == version) else {
-        return (Vec::new(), None);
-    };
-    let seen = entries
-        .iter()
-        .filter(|it| it.version == version)
-        .filter_map(|it| it.seen.as_deref())
-        .filter_map(|it| serde_json::from_str::<Seen>(it).ok())
-        .flatten()
-        .collect();
-    (seen, Some(last.now))
 }
 
 fn lock<T>(it: &Arc<Mutex<T>>) -> MutexGuard<'_, T> {

@@ -440,6 +440,7 @@ impl Dispatcher {
                 state: State::Dead,
                 due_at: None,
                 why: "the host ended while this run was in the script engine, and again when it ran alone".into(),
+                needs: None,
                 attempts: run.attempts,
                 attempt: None,
             };

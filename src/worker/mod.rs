@@ -6,7 +6,10 @@ mod dispatch;
 mod engines;
 mod journal;
 mod lanes;
+mod outcome;
+mod past;
 mod waiting;
+mod wire;
 mod world;
 
 use crate::clock::Clock;
@@ -21,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wire::Wire;
 
 /// What the worker works with.
 pub struct Worker {
@@ -39,6 +43,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     engines: Arc<Engines>,
     running: Arc<Running>,
+    wire: Wire,
 }
 
 impl Worker {
@@ -62,6 +67,7 @@ impl Worker {
             clock,
             engines,
             running,
+            wire: Wire::default(),
         });
         Ok(Self {
             shared,

@@ -9,7 +9,7 @@ mod runs;
 
 pub use events::{EventFilter, EventRow};
 pub use records::{ChangeRow, CollectionRow, RecordRow};
-pub use runs::{AttemptRow, CallRow, RunFilter, RunRow};
+pub use runs::{AttemptRow, CallRow, DecisionRow, RunFilter, RunRow};
 
 use super::read::Reader;
 use crate::clock::UnixMillis;

@@ -5,7 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// All migrations, in order; number n makes schema version n.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// Brings the schema to the newest version. Refuses one that is newer than this program.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {

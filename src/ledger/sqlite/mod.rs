@@ -3,6 +3,7 @@
 mod accept;
 mod checkpoint;
 mod commit;
+mod decide;
 mod journal;
 pub mod list;
 mod migrate;
