@@ -1,5 +1,6 @@
 //! The ledger's laws, on a real file.
 
+use super::decision::{Choice, Chosen, Decision, Matching, Needs};
 use super::desk::Desk;
 use super::folder::Folder;
 use super::request::*;
@@ -571,4 +572,158 @@ fn a_newer_schema_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("newer hookyard (schema 99"), "{refused}");
+}
+
+/// A run with one call that is written down and has no answer.
+async fn with_an_intended_call(scene: &Scene) -> Claim {
+    scene.accept("evt_1", &["h"]).await;
+    let claim = Claim {
+        id: run(1),
+        epoch: 0,
+    };
+    let entry = JournalEntry {
+        number: 1,
+        state: CallState::Intended,
+        service: "s".into(),
+        method: "POST".into(),
+        url: "http://s/x".into(),
+        path: Some("/x".into()),
+        request: "{}".into(),
+        content: "c".into(),
+        idempotency_key: "k".into(),
+        version: "v1".into(),
+        now: NOW,
+        seen: None,
+        intended_at: NOW,
+        answered_at: None,
+        answer: None,
+        decided: None,
+    };
+    let intent = Intent {
+        claim,
+        entry,
+        reads: vec![],
+    };
+    let ledger = &scene.opened.ledger;
+    assert_eq!(ledger.intent(intent).await, Ok(Applied::Done));
+    claim
+}
+
+fn settle(claim: Claim, state: CallState) -> Settle {
+    Settle {
+        claim,
+        number: 1,
+        state,
+        answer: None,
+        at: NOW,
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_of_an_attempt_that_was_taken_away_unsettles_nothing() {
+    let scene = Scene::new();
+    let old = with_an_intended_call(&scene).await;
+    let hold = |why| Order::Hold {
+        handler: "h".into(),
+        why,
+    };
+    scene.order(hold(Some("x".into()))).await.unwrap();
+    scene.order(hold(None)).await.unwrap();
+    let new = Claim { epoch: 2, ..old };
+    let ledger = &scene.opened.ledger;
+    let state = || scene.reader().journal(run(1)).unwrap()[0].state;
+    // Somebody else is sending the call: what it was not is not the old attempt's to say.
+    let late = ledger.settle(settle(old, CallState::Refused)).await;
+    assert_eq!((late, state()), (Ok(Applied::Fenced), CallState::Intended));
+    let done = ledger.settle(settle(new, CallState::Settled)).await;
+    assert_eq!((done, state()), (Ok(Applied::Done), CallState::Settled));
+    for late in [CallState::Unsettled, CallState::Unsent, CallState::Settled] {
+        ledger.settle(settle(old, late)).await.unwrap();
+        assert_eq!(state(), CallState::Settled);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_never_left_leaves_no_trace() {
+    let scene = Scene::new();
+    let claim = with_an_intended_call(&scene).await;
+    let unsent = settle(claim, CallState::Unsent);
+    scene.opened.ledger.settle(unsent).await.unwrap();
+    assert_eq!(scene.reader().journal(run(1)).unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_decision_counts_until_the_run_is_given_up_again() {
+    let scene = Scene::new();
+    let claim = with_an_intended_call(&scene).await;
+    let dead = |epoch, needs| Postpone {
+        claim: Claim { epoch, ..claim },
+        state: State::Dead,
+        due_at: None,
+        why: "x".into(),
+        needs: Some(needs),
+        attempts: 1,
+        attempt: Some(report()),
+    };
+    let decide = |choice| Order::Retry {
+        run: run(1),
+        decision: Some(Decision {
+            choice,
+            by: "alice".into(),
+            at: NOW,
+        }),
+    };
+    let ledger = &scene.opened.ledger;
+    let refused = scene.order(decide(Choice::Again)).await.unwrap();
+    assert!(matches!(refused, Ordered::NotFound(why) if why.contains("is ready")));
+    ledger.postpone(dead(0, Needs::CallsChanged)).await.unwrap();
+    scene.order(decide(Choice::Again)).await.unwrap();
+    let matching = || scene.reader().matching(run(1)).unwrap();
+    assert_eq!(matching(), Matching::Again { through: 1 });
+    let unknown = Needs::OutcomeUnknown { call: 1 };
+    ledger.postpone(dead(2, unknown)).await.unwrap();
+    assert_eq!(matching(), Matching::Usual);
+    scene.order(decide(Choice::Resend)).await.unwrap();
+    let decided = || scene.reader().journal(run(1)).unwrap()[0].decided;
+    assert_eq!(decided(), Some(Chosen::Resend));
+    ledger.postpone(dead(4, unknown)).await.unwrap();
+    assert_eq!(decided(), None);
+    let decisions = scene.reader().decisions(run(1)).unwrap();
+    assert!(
+        decisions
+            .iter()
+            .all(|it| it.over_at.is_some() && it.decided_by == "alice")
+    );
+    assert_eq!(decisions.len(), 2);
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path());
+    let connection = rusqlite::Connection::open(folder.database()).unwrap();
+    connection
+        .execute_batch(include_str!("sqlite/migrations/0001.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 1;
+             INSERT INTO runs_open VALUES (10001, 'h', 1, 'dead', NULL, 3, 0, 0, 0, 'calls changed: more than one');
+             INSERT INTO attempts VALUES (10001, 1, 5, 1, 1, 'dead', 'v1', NULL, NULL);
+             INSERT INTO journal VALUES (10001, 1, 'settled', 's', 'POST', 'http://s/x', '{}', 'c', 'k', 'v1', 5, NULL, 5, 6, NULL);",
+        )
+        .unwrap();
+    drop(connection);
+    let opened = sqlite::open(&folder, &[], Desk::new()).unwrap();
+    opened.ledger.close();
+    opened.threads.join();
+    let reader = Reader::open(&folder).unwrap();
+    let entry = reader.journal(RunId(10_001)).unwrap().remove(0);
+    assert_eq!((entry.path, entry.decided), (None, None));
+    assert!(reader.attempts(RunId(10_001)).unwrap()[0].calls.is_none());
+    let connection = rusqlite::Connection::open(folder.database()).unwrap();
+    let needs: String = connection
+        .query_row("SELECT needs FROM runs_open", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(needs, "calls_changed");
 }

@@ -4,6 +4,8 @@ mod attempt;
 mod calls;
 mod dispatch;
 mod engines;
+#[cfg(test)]
+mod histories;
 mod journal;
 mod lanes;
 mod outcome;

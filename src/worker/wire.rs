@@ -9,6 +9,8 @@ use crate::services::{CallError, Prepared};
 pub(super) enum Wire {
     #[default]
     Network,
+    #[cfg(test)]
+    Model(std::sync::Arc<super::histories::service::Model>),
 }
 
 impl Wire {
@@ -20,6 +22,8 @@ impl Wire {
     ) -> Result<Answer, CallError> {
         match self {
             Self::Network => attempt.in_force.services.send(prepared, key).await,
+            #[cfg(test)]
+            Self::Model(it) => it.send(prepared, key).await,
         }
     }
 }

@@ -224,6 +224,14 @@ fn a_refused_call_is_forgotten_and_the_next_has_a_new_generation() {
 }
 
 #[test]
+fn a_call_that_was_refused_is_made_anew_and_takes_no_other_calls_answer() {
+    let mut calls = settled(&["b", "a"], "v1");
+    calls[0].state = CallState::Refused;
+    check(&calls, "v1", &["b", "a"], &["new", "settled 2"]);
+    check(&calls, "v1", &["c"], &["settled 2, differs"]);
+}
+
+#[test]
 fn a_service_that_moves_to_another_address_is_the_same_service() {
     let mut call = entry(1, "a", CallState::Settled, "v1");
     call.url = "https://elsewhere/api/x".into();

@@ -1,7 +1,7 @@
 //! Kill -9 at each step of a call. The service holds its answer, so that the kill lands exactly there.
 
 use super::{SOON, bodies, dead, done, host, pay};
-use crate::support::{Asked, FakeService, Reaction, eventually};
+use crate::support::{Asked, FakeService, Faults, Reaction, eventually};
 use serde_json::json;
 use std::time::Duration;
 
@@ -87,4 +87,60 @@ fn killed_between_sending_and_the_answer_of_a_service_that_ignores_keys_it_asks_
     let why = dead(&host);
     assert!(why.starts_with("outcome unknown: POST"), "{why}");
     assert_eq!(bodies(&service), ["{\"n\":1}"]);
+}
+
+#[test]
+fn killed_between_writing_down_and_sending_it_sends_once() {
+    let service = FakeService::start();
+    service.react(|asked: &Asked| {
+        Reaction::answer(
+            200,
+            &json!({ "id": asked.headers["idempotency-key"] }).to_string(),
+        )
+    });
+    // The second call is written down and then waits for its turn.
+    let mut host = host(&service, "rate = \"1/h\"", TWO);
+    pay(&host);
+    {
+        let ledger = host.ledger();
+        eventually(SOON, || {
+            ledger.number("SELECT count(*) FROM journal WHERE number = 2 AND state = 'intended'")
+                == 1
+        });
+    }
+    assert_eq!(service.asked().len(), 1);
+    host.kill9();
+    host.restart();
+    prove(&service, &host, [1, 1]);
+}
+
+#[test]
+fn killed_between_the_answer_and_its_commit_it_sends_the_same_again() {
+    let service = FakeService::start();
+    let mut is_first = true;
+    service.react(move |asked: &Asked| {
+        let answer = Reaction::answer(
+            200,
+            &json!({ "id": asked.headers["idempotency-key"] }).to_string(),
+        );
+        let wait = if std::mem::take(&mut is_first) {
+            1_000
+        } else {
+            0
+        };
+        answer.after(Duration::from_millis(wait))
+    });
+    let mut host = host(&service, "", TWO);
+    let full = host.folder().join("full");
+    let faults = Faults::none().full_while(&host.data(), &full);
+    host.restart_with(&faults);
+    pay(&host);
+    eventually(SOON, || service.asked().len() == 1);
+    // No room any more: the answer comes, and waits to be written down.
+    std::fs::write(&full, "").unwrap();
+    eventually(SOON, || host.log().contains("no space is left"));
+    host.kill9();
+    std::fs::remove_file(&full).unwrap();
+    host.restart();
+    prove(&service, &host, [2, 1]);
 }
