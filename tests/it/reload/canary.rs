@@ -136,7 +136,7 @@ fn a_save_during_a_canary_takes_the_candidates_place() {
 fn an_ill_service_is_not_the_candidates_fault() {
     let service = FakeService::start();
     let table = format!(
-        "services = [\"books\"]\n\n[services.books]\nurl = \"{}\"\nprivate_network = true\n",
+        "services = [\"books\"]\n\n[services.books]\nurl = \"{}\"\nprivate_network = true\nbreaker = \"off\"\n",
         service.url()
     );
     let more = format!("retry = {{ attempts = 50, first = \"100ms\", max = \"1s\" }}\n{table}");
@@ -175,7 +175,7 @@ fn an_ill_service_is_not_the_candidates_fault() {
 fn what_fails_on_a_candidate_keeps_its_place_and_its_calls() {
     let service = FakeService::start();
     let more = format!(
-        "order_by = \"data.object.id\"\nservices = [\"books\"]\n\n[services.books]\nurl = \"{}\"\nprivate_network = true\n",
+        "order_by = \"data.object.id\"\nservices = [\"books\"]\n\n[services.books]\nurl = \"{}\"\nprivate_network = true\nbreaker = \"off\"\n",
         service.url()
     );
     let script = |end: &str| {
