@@ -17,6 +17,8 @@ pub(super) struct Journal {
     entries: Vec<JournalEntry>,
     /// The content of the call of this attempt that each of them was found to be.
     taken_by: Vec<Option<String>>,
+    /// How many of the entries are of earlier attempts: the first ones.
+    earlier: usize,
     matching: Matching,
     size_bytes: usize,
 }
@@ -68,6 +70,7 @@ impl Journal {
     pub(super) fn new(entries: Vec<JournalEntry>, matching: Matching) -> Self {
         Self {
             taken_by: vec![None; entries.len()],
+            earlier: entries.len(),
             size_bytes: entries.iter().map(size_bytes).sum(),
             entries,
             matching,
@@ -125,10 +128,13 @@ impl Journal {
                 Matching::Usual | Matching::Again { .. } => Place::Uncertain,
             };
         }
-        // This very call was refused before: it is made anew, and is none of the others.
+        // This very call was made before, and those of it that are left were refused: it is made anew, and is none of the
+        // others.
         let come_by = self.taken_by.iter().flatten();
         let come_by = come_by.filter(|it| *it == content).count() as u64;
-        if come_by < self.generation(content) {
+        let kept = all.iter().filter(|at| **at < self.earlier).filter(is_same);
+        let refused = self.generation(content);
+        if refused > 0 && come_by < refused + kept.count() as u64 {
             return Place::Nowhere;
         }
         let after = match matching {

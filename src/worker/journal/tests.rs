@@ -272,3 +272,22 @@ fn a_journal_is_bounded_in_calls_and_in_bytes() {
     journal.take_out(1);
     assert_eq!(journal.is_full(), None);
 }
+
+#[test]
+fn a_call_that_was_refused_beside_one_like_it_that_was_not_is_made_anew_and_is_no_other() {
+    let calls = [
+        entry(1, "a", CallState::Refused, "v1"),
+        entry(2, "a", CallState::Settled, "v1"),
+        entry(3, "b", CallState::Unsettled, "v1"),
+    ];
+    let all = ["settled 2", "new", "again 3"];
+    check(&calls, "v1", &["a", "a", "b"], &all);
+    check(&calls, "v2", &["a", "a", "b"], &all);
+    // One more than there were: the script is the same, so what it asks for is the call that is left.
+    check(
+        &calls,
+        "v1",
+        &["a", "a", "a"],
+        &["settled 2", "new", "again 3, differs"],
+    );
+}
