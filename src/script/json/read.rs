@@ -9,19 +9,21 @@ use std::fmt;
 
 pub(in crate::script) fn parse(text: &str) -> Result<Dynamic, serde_json::Error> {
     let inexact = Cell::new(false);
-    let value = build(text.as_bytes(), &inexact)?;
+    let value = build(serde_json::Deserializer::from_str(text), &inexact)?;
     if !inexact.get() {
         return Ok(value);
     }
     // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
     match quote_inexact_numbers(text.as_bytes()) {
         Cow::Borrowed(_) => Ok(value),
-        Cow::Owned(quoted) => build(&quoted, &inexact),
+        Cow::Owned(quoted) => build(serde_json::Deserializer::from_slice(&quoted), &inexact),
     }
 }
 
-fn build(bytes: &[u8], inexact: &Cell<bool>) -> Result<Dynamic, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+fn build<'a>(
+    mut reader: serde_json::Deserializer<impl serde_json::de::Read<'a>>,
+    inexact: &Cell<bool>,
+) -> Result<Dynamic, serde_json::Error> {
     let value = Build(inexact).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
