@@ -34,7 +34,6 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("clap", &["cli"]),
     ("hmac", &["ingress"]),
     ("signal_hook", &["ledger"]),
-    ("mimalloc", &["memory"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {
