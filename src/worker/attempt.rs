@@ -229,9 +229,14 @@ impl Attempt {
                 let _ = reply.send(passed);
             }
         });
+        let lost = self.lost();
         let give_up = Box::new(move |silent_for| {
-            let reply = lock(&in_vain).take();
-            reply.is_some_and(|it| it.send(Err(NoPass::Stuck(silent_for))).is_ok())
+            let Some(reply) = lock(&in_vain).take() else {
+                return false;
+            };
+            // Before another thread takes the place of this one, and with it the handler's next run.
+            lost();
+            reply.send(Err(NoPass::Stuck(silent_for))).is_ok()
         });
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
@@ -243,6 +248,14 @@ impl Attempt {
         passed
             .await
             .unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
+    }
+
+    /// Counts this run among those that have taken a thread with them.
+    fn lost(&self) -> impl FnOnce() + Send + 'static {
+        let (shared, in_force) = (self.shared.clone(), self.in_force.clone());
+        let (run, handler) = (self.run.claim.id, self.run.handler.clone());
+        let version = self.version.clone();
+        move || shared.lost.run(run, &handler, &version, &in_force)
     }
 
     /// The number of this attempt, from 1.
@@ -397,9 +410,6 @@ impl Attempt {
 
     /// Never again by itself: it would take one thread after another.
     async fn stuck(&self, silent_for: Duration) -> End {
-        let id = self.run.claim.id;
-        let lost = &self.shared.lost;
-        lost.run(id, &self.run.handler, &self.version, &self.in_force);
         let why = why_stuck(silent_for);
         let mut failure = self.failure(why.clone());
         failure.help = Some(
