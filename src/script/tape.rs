@@ -2,7 +2,7 @@
 //!
 //! Most of an event is never looked at: a text stays where it is in the payload until a script asks for it.
 
-use super::json::quote_inexact_numbers;
+use super::json::{is_json, quote_inexact_numbers};
 use bytes::Bytes;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -52,13 +52,18 @@ pub(super) struct Span {
 impl Tape {
     /// Reads a payload. A number that neither an `i64` nor an `f64` holds exactly becomes text, as it came.
     pub(super) fn read(payload: &Bytes) -> Result<Self, String> {
-        let (tape, is_inexact) = Self::read_once(payload.clone())?;
-        if !is_inexact {
-            return Ok(tape);
+        let read = Self::read_once(payload.clone());
+        let is_exact = match &read {
+            Ok((_, is_inexact)) => !is_inexact,
+            // Only because of a number that no float can hold (`1e309`)?
+            Err(_) => !is_json(payload),
+        };
+        if is_exact {
+            return read.map(|(tape, _)| tape);
         }
         // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
         match quote_inexact_numbers(payload) {
-            Cow::Borrowed(_) => Ok(tape),
+            Cow::Borrowed(_) => read.map(|(tape, _)| tape),
             Cow::Owned(quoted) => Self::read_once(quoted.into()).map(|(it, _)| it),
         }
     }
