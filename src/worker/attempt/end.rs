@@ -154,9 +154,6 @@ impl Attempt {
 
     /// Never again by itself: it would take one thread after another.
     pub(super) async fn stuck(&self, silent_for: Duration) -> End {
-        let id = self.run.claim.id;
-        let lost = &self.shared.lost;
-        lost.run(id, &self.run.handler, &self.version, &self.in_force);
         let why = why_stuck(silent_for);
         let mut failure = self.failure(why.clone());
         failure.help = Some(

@@ -65,9 +65,14 @@ impl Attempt {
                 let _ = reply.send(passed);
             }
         });
+        let lost = self.lost();
         let give_up = Box::new(move |silent_for| {
-            let reply = lock(&in_vain).take();
-            reply.is_some_and(|it| it.send(Err(NoPass::Stuck(silent_for))).is_ok())
+            let Some(reply) = lock(&in_vain).take() else {
+                return false;
+            };
+            // Before another thread takes the place of this one, and with it the handler's next run.
+            lost();
+            reply.send(Err(NoPass::Stuck(silent_for))).is_ok()
         });
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
@@ -79,6 +84,14 @@ impl Attempt {
         passed
             .await
             .unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
+    }
+
+    /// Counts this run among those that have taken a thread with them.
+    fn lost(&self) -> impl FnOnce() + Send + 'static {
+        let (shared, in_force) = (self.shared.clone(), self.in_force.clone());
+        let (run, handler) = (self.run.claim.id, self.run.handler.clone());
+        let version = self.version.clone();
+        move || shared.lost.run(run, &handler, &version, &in_force)
     }
 }
 
