@@ -54,6 +54,8 @@ pub(super) struct Attempt {
     event: Option<Arc<Event>>,
     /// What `now()` says.
     now: UnixMillis,
+    /// A record that was read had been changed meanwhile: this is not its first try.
+    has_lost: bool,
 }
 
 /// What is left of a pass once the script thread is done with it.
@@ -106,11 +108,13 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         program,
         says,
         started_at,
+        has_lost: false,
     };
     for _ in 0..CONFLICTS_MAX {
         if let Some(end) = it.run_through().await {
             return end;
         }
+        it.has_lost = true;
     }
     // Somebody writes the same records all the time; others are to have their turn before this one tries again.
     End::Unwritten
@@ -217,6 +221,7 @@ impl Attempt {
             sight: self.sight.clone(),
             now: self.now,
             is_first,
+            has_lost: self.has_lost,
             lost: self.shared.lost.clone(),
         };
         // The thread's, or that of whoever gives the thread up: the one that comes first.
@@ -527,6 +532,8 @@ struct Ingredients {
     sight: Arc<Mutex<Sight>>,
     now: UnixMillis,
     is_first: bool,
+    /// It has begun anew, and may have made calls before.
+    has_lost: bool,
     lost: Arc<Lost>,
 }
 
@@ -585,12 +592,13 @@ impl Ingredients {
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
     fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
         // A run that comes straight from its acceptance has no past.
-        let entries =
-            if self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0 {
-                Vec::new()
-            } else {
-                lock(reader).journal(self.run.claim.id)?
-            };
+        let run = &self.run;
+        let is_new = run.event.is_some() && run.attempts == 0 && run.claim.epoch == 0;
+        let entries = if is_new && !self.has_lost {
+            Vec::new()
+        } else {
+            lock(reader).journal(run.claim.id)?
+        };
         let (inherited, now) = inheritance(&entries, &self.version);
         if let Some(now) = now {
             self.now = now;
