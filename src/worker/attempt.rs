@@ -1,6 +1,7 @@
 //! One attempt of a run: passes through the script, the calls that it asks for between them, and the end.
 
 use super::Shared;
+use super::alone::{Alone, Losses};
 use super::calls::{self, Called};
 use super::canary::{self, Ended, Says};
 use super::engines::Turn;
@@ -16,11 +17,11 @@ use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
 use crate::run::{Next, State, after_failure};
 use crate::script::{self, Failure, LogLine, Outcome, Program};
-use crate::services::NotNow;
+use crate::services::{self, NotNow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +55,11 @@ pub(super) struct Attempt {
     event: Option<Arc<Event>>,
     /// What `now()` says.
     now: UnixMillis,
-    /// A record that was read had been changed meanwhile: this is not its first try.
-    has_lost: bool,
+    losses: Losses,
+    /// While it lasts, others do not change the records that this run looks at.
+    alone: Mutex<Option<Alone>>,
+    /// A turn at a service that came when the records had been changed meanwhile: the next try does not wait again.
+    turn: Mutex<Option<services::Turn>>,
 }
 
 /// What is left of a pass once the script thread is done with it.
@@ -79,8 +83,9 @@ enum NoPass {
     Held(String),
 }
 
-/// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment.
-const CONFLICTS_MAX: u32 = 20;
+/// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment. From
+/// the eighth loss on it has turns alone and loses no more, but after a call that it had to wait for.
+const LOSSES_MAX: u32 = 200;
 
 /// Runs a run once, to whatever end.
 pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> End {
@@ -108,15 +113,19 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         program,
         says,
         started_at,
-        has_lost: false,
+        losses: Losses::default(),
+        alone: Mutex::default(),
+        turn: Mutex::default(),
     };
-    for _ in 0..CONFLICTS_MAX {
+    while it.losses.count < LOSSES_MAX {
         if let Some(end) = it.run_through().await {
             return end;
         }
-        it.has_lost = true;
+        if !it.may_go_on().await {
+            break;
+        }
     }
-    // Somebody writes the same records all the time; others are to have their turn before this one tries again.
+    // Others are to have their turn before this one tries again.
     End::Unwritten
 }
 
@@ -149,7 +158,12 @@ fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
 impl Attempt {
     /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
     async fn run_through(&mut self) -> Option<End> {
-        self.sight = Arc::default();
+        let kept = if self.is_alone() {
+            self.sight().answers_of_gets()
+        } else {
+            Vec::new()
+        };
+        self.sight = Arc::new(Mutex::new(Sight::with(kept)));
         let mut is_first = true;
         loop {
             let passed = match self.pass(is_first).await {
@@ -178,7 +192,7 @@ impl Attempt {
             match outcome {
                 Outcome::Needs(request) => match calls::make(self, request, &reads).await {
                     Called::Answered => {}
-                    Called::Stale => return None,
+                    Called::Stale => return self.lost(),
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
                     Called::PutOff(it) => return Some(self.put_off(it).await),
@@ -221,7 +235,7 @@ impl Attempt {
             sight: self.sight.clone(),
             now: self.now,
             is_first,
-            has_lost: self.has_lost,
+            has_lost: self.losses.count > 0,
             lost: self.shared.lost.clone(),
         };
         // The thread's, or that of whoever gives the thread up: the one that comes first.
@@ -242,6 +256,7 @@ impl Attempt {
             run: self.run.claim.id,
             blame: self.blame,
             is_resumed: !is_first,
+            is_alone: self.is_alone(),
             work,
             give_up,
         });
@@ -274,7 +289,7 @@ impl Attempt {
     }
 
     async fn commit(
-        &self,
+        &mut self,
         state: State,
         why: Option<String>,
         reads: Vec<Read>,
@@ -286,6 +301,7 @@ impl Attempt {
         } else {
             "skipped"
         };
+        self.shared.turns.clear(self.run.claim.id, &changes).await;
         let commit = Commit {
             claim: self.run.claim,
             handler: self.run.handler.clone(),
@@ -302,10 +318,58 @@ impl Attempt {
                 self.note(Ended::Finished).await;
                 Some(End::Finished)
             }
-            Ok(Applied::Stale) => None,
+            Ok(Applied::Stale) => self.lost(),
             Ok(Applied::Fenced) => Some(End::Fenced),
             Err(_) => Some(End::Unwritten),
         }
+    }
+
+    /// A record that was read has been changed meanwhile: the script begins anew, and no attempt is spent.
+    fn lost(&mut self) -> Option<End> {
+        let was_alone = self.is_alone();
+        let sight = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
+        self.losses.note(sight.records_read(), was_alone);
+        None
+    }
+
+    /// After a loss: at once, or once it has a turn alone. False when the host stops.
+    async fn may_go_on(&mut self) -> bool {
+        let granted = self.loaded.handler.records.iter().cloned();
+        let Some(reach) = self.losses.reach(granted) else {
+            return true;
+        };
+        if let Some(alone) = &*lock(&self.alone) {
+            alone.reserve(reach);
+            return true;
+        }
+        let alone = tokio::select! {
+            it = self.shared.turns.alone(self.run.claim.id, reach) => it,
+            () = self.shared.stopping.cancelled() => return false,
+        };
+        let (id, losses) = (self.run.claim.id, self.losses.count);
+        debug!(run.id = %id, losses, "run {id} has a turn alone: its records were changed meanwhile {losses} times");
+        *lock(&self.alone) = Some(alone);
+        true
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        lock(&self.alone).is_some()
+    }
+
+    /// Before anything that may take long: the others go on.
+    pub(super) fn end_turn_alone(&self) {
+        *lock(&self.alone) = None;
+    }
+
+    /// For the next try, if that is one alone: it would have to wait for its service over and over, and lose meanwhile.
+    pub(super) fn keep_turn(&self, turn: services::Turn) {
+        if self.losses.is_last_beside_others() {
+            *lock(&self.turn) = Some(turn);
+        }
+    }
+
+    pub(super) fn take_turn(&self, service: &str) -> Option<services::Turn> {
+        lock(&self.turn).take().filter(|it| it.service() == service)
     }
 
     /// The script asked to be run again later. That is an attempt: a script that asks for ever ends.
@@ -603,7 +667,7 @@ impl Ingredients {
         if let Some(now) = now {
             self.now = now;
         }
-        *lock(&self.sight) = Sight::new(Journal::new(entries), inherited, self.version.clone());
+        lock(&self.sight).begin(Journal::new(entries), inherited, self.version.clone());
         Ok(())
     }
 }
@@ -624,6 +688,6 @@ fn inheritance(entries: &[JournalEntry], version: &str) -> (Seen, Option<UnixMil
     (seen, Some(last.now))
 }
 
-fn lock<T>(it: &Arc<Mutex<T>>) -> MutexGuard<'_, T> {
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Between two tries to write down an answer on a full disk.
 const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
+/// How long a run that has a turn alone waits for its service before the others go on.
+const ALONE_AT_SERVICE_MAX: Duration = Duration::from_millis(20);
 
 /// What became of making a call.
 pub(super) enum Called {
@@ -37,6 +39,7 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
         Err(error) => return failed(attempt, request, &error),
     };
     if !request.method.changes_something() {
+        attempt.end_turn_alone();
         let turn = match turn(attempt, &request).await {
             Ok(it) => it,
             Err(instead) => return instead,
@@ -103,9 +106,17 @@ async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, Called> {
         run: run.claim.id,
         waiting_max: awake_max * if is_awake { 2 } else { 1 },
     };
-    let turn = tokio::select! {
-        turn = attempt.in_force.services.turn(request, &caller) => turn,
-        () = shared.stopping.cancelled() => return Err(Called::Unwritten),
+    if let Some(turn) = attempt.take_turn(&request.service) {
+        return Ok(turn);
+    }
+    let turn = attempt.in_force.services.turn(request, &caller);
+    tokio::pin!(turn);
+    let turn = loop {
+        tokio::select! {
+            turn = &mut turn => break turn,
+            () = tokio::time::sleep(ALONE_AT_SERVICE_MAX), if attempt.is_alone() => attempt.end_turn_alone(),
+            () = shared.stopping.cancelled() => return Err(Called::Unwritten),
+        }
     };
     match turn {
         Ok(turn) => turn.map_err(Called::PutOff),
@@ -203,8 +214,11 @@ async fn send(
         reads: reads.to_vec(),
     };
     match ledger.intent(intent).await {
-        Ok(Applied::Done) => {}
-        Ok(Applied::Stale) => return Called::Stale,
+        Ok(Applied::Done) => attempt.end_turn_alone(),
+        Ok(Applied::Stale) => {
+            attempt.keep_turn(turn);
+            return Called::Stale;
+        }
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
     }

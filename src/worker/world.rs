@@ -24,6 +24,9 @@ pub(super) struct Sight {
     pub journal: Journal,
     /// Answers of GETs of an earlier attempt on the same script version, up to its last intent.
     pub inherited: std::collections::VecDeque<(Request, Answer)>,
+    /// Answers of GETs that this attempt was given before it began anew for a turn alone: asked again, each of them would
+    /// end the turn.
+    kept: Seen,
     /// What this attempt asked and was answered, in order; an error stands for a call that failed.
     answers: Vec<(Request, Result<Arc<Answer>, WorldError>)>,
     /// Answers of GETs since the last intent.
@@ -35,13 +38,38 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(journal: Journal, inherited: Seen, version: Arc<str>) -> Self {
+    /// Nothing seen yet, but what is kept of a try before.
+    pub(super) fn with(kept: Seen) -> Self {
         Self {
-            journal,
-            inherited: inherited.into(),
-            version,
+            kept,
             ..Self::default()
         }
+    }
+
+    /// What earlier attempts have done and seen.
+    pub(super) fn begin(&mut self, journal: Journal, inherited: Seen, version: Arc<str>) {
+        self.journal = journal;
+        self.inherited = inherited.into();
+        self.version = version;
+    }
+
+    pub(super) fn records_read(&self) -> impl Iterator<Item = &RecordKey> {
+        self.records.keys()
+    }
+
+    /// Answers of GETs, in order.
+    pub(super) fn answers_of_gets(&self) -> Seen {
+        let answered = |(request, answer): &(Request, Result<Arc<Answer>, WorldError>)| {
+            let answer = answer.as_ref().ok()?;
+            (!request.method.changes_something()).then(|| (request.clone(), (**answer).clone()))
+        };
+        self.answers.iter().filter_map(answered).collect()
+    }
+
+    /// Takes the first answer that is kept for this question.
+    fn take_kept(&mut self, request: &Request) -> Option<Answer> {
+        let at = self.kept.iter().position(|(it, _)| it == request)?;
+        Some(self.kept.remove(at).1)
     }
 
     /// The next call of the script was answered so, or failed so.
@@ -69,10 +97,12 @@ impl Sight {
     ) -> Option<Result<Answer, WorldError>> {
         if !request.method.changes_something() {
             let is_next = self.inherited.front().is_some_and(|(it, _)| it == request);
+            // What is inherited was answered in the try before, too.
+            let kept = self.take_kept(request);
             return if is_next {
                 self.inherited.pop_front().map(|(_, answer)| Ok(answer))
             } else {
-                None
+                kept.map(Ok)
             };
         }
         // What cannot be sent is told by the one who would send it.

@@ -9,6 +9,7 @@ mod support;
 mod bounds;
 mod clients;
 mod commands;
+mod contention;
 mod crash;
 mod dev;
 mod disk;
