@@ -334,7 +334,8 @@ impl Attempt {
 
     /// After a loss: at once, or once it has a turn alone. False when the host stops.
     async fn may_go_on(&mut self) -> bool {
-        let granted = self.loaded.handler.records.iter().cloned();
+        let granted = &self.loaded.handler.records;
+        let granted = granted.iter().map(|it| it.name.clone());
         let Some(reach) = self.losses.reach(granted) else {
             return true;
         };

@@ -94,7 +94,7 @@ fn a_sum_that_many_lanes_add_to_is_exact_and_costs_no_attempt() {
 fn a_slow_script_gets_through_although_others_change_its_record_all_the_time() {
     let service = FakeService::start();
     let slow = "let before = records(\"totals\").get(\"all\");\n\
-                let begin = 0;\nfor i in 0..120000 { begin += i; }\n\
+                let begin = 0;\nfor i in 0..400000 { begin += i; }\n\
                 records(\"seen\").set(event.id, #{ n: if before == () { 0 } else { before.n } });";
     let host = host(&service, ADD, slow);
     host.post(&event("customer.created", "cus_1"));
