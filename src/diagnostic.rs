@@ -76,8 +76,10 @@ impl Diagnostic {
         let end = floor_char(text, bytes.end).max(start);
         let line_start = text[..start].rfind('\n').map_or(0, |it| it + 1);
         let line = text[..start].matches('\n').count() + 1;
-        let column = text[line_start..start].chars().count() + 1;
-        let mut it = Self::at(file, text, line, column, message);
+        let mut it = Self::at(file, text, line, 0, message);
+        // A line break of two characters is no place within its line.
+        let line_end = line_start + it.source_line.len();
+        it.column = text[line_start..start.min(line_end)].chars().count() + 1;
         let meant = text[start..end].lines().next().unwrap_or_default();
         it.length = meant.chars().count().max(1);
         it
@@ -196,6 +198,14 @@ mod tests {
             it.to_string(),
             "error: unknown key `bcd`\n --> handlers.toml:2:1\n  |\n2 | bcd = 2\n  | ^^^\n  = help: write `abc`"
         );
+    }
+
+    #[test]
+    fn a_column_is_within_its_line_whatever_ends_it() {
+        for (text, at) in [("\"\r\n", 2..2), ("\"\n", 2..2), ("\"", 1..1), ("\"", 9..9)] {
+            let it = Diagnostic::at_bytes("handlers.toml", text, at, "no end");
+            assert!(it.column <= it.source_line.chars().count() + 1, "{it:?}");
+        }
     }
 
     #[test]

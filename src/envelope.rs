@@ -8,6 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use sha2::{Digest, Sha256};
 use std::fmt;
 
+mod beyond;
+
 /// The most bytes of an id, a type or another text that the host keeps in columns of its own.
 const TEXT_SIZE_BYTES_MAX: usize = 512;
 
@@ -23,6 +25,17 @@ struct Node {
     /// Where this field's value goes, if it is wanted itself.
     slot: Option<usize>,
     fields: Vec<(String, Node)>,
+}
+
+impl Node {
+    fn forget(&self, values: &mut [Option<String>]) {
+        if let Some(slot) = self.slot {
+            values[slot] = None;
+        }
+        for (_, it) in &self.fields {
+            it.forget(values);
+        }
+    }
 }
 
 /// The fields of the envelope, in the order of their slots.
@@ -100,16 +113,9 @@ impl Wanted {
     /// Reads a payload. One that is no event gets an envelope too, known by the hash of its bytes.
     pub fn read(&self, body: &[u8], received_at: UnixMillis) -> Parsed {
         let mut values = vec![None; self.count];
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let read = Seed {
-            node: &self.root,
-            values: &mut values,
-        }
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
-        let unreadable = match read {
+        let unreadable = match self.read_into(&mut values, body) {
             Ok(()) => lacking(&values),
-            Err(error) => Some(format!("it is not JSON: {error}")),
+            Err(why) => Some(why),
         };
         if let Some(why) = unreadable {
             let envelope = Envelope {
@@ -135,6 +141,26 @@ impl Wanted {
             unreadable: None,
         };
         Parsed { envelope, values }
+    }
+}
+
+impl Wanted {
+    /// What stands in fields that are skipped is read by nobody, so it is looked at here: a payload that is taken for an
+    /// event must be one for its scripts too.
+    fn read_into(&self, values: &mut [Option<String>], body: &[u8]) -> Result<(), String> {
+        let text = std::str::from_utf8(body).map_err(|why| format!("it is not JSON: {why}"))?;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let seed = Seed {
+            node: &self.root,
+            values,
+        };
+        seed.deserialize(&mut deserializer)
+            .and_then(|()| deserializer.end())
+            .map_err(|error| format!("it is not JSON: {error}"))?;
+        match beyond::beyond(text) {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
     }
 }
 
@@ -228,10 +254,14 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(child) = map.next_key_seed(Key(self.node))? {
             match child {
-                Some(node) => map.next_value_seed(Seed {
-                    node,
-                    values: &mut *self.values,
-                })?,
+                Some(node) => {
+                    // Should a field stand there twice, the last one counts, as for scripts.
+                    node.forget(self.values);
+                    map.next_value_seed(Seed {
+                        node,
+                        values: &mut *self.values,
+                    })?;
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -313,6 +343,27 @@ mod tests {
         assert_eq!(it.envelope.created, UnixMillis(1_783_015_634_645));
     }
 
+    #[test]
+    fn of_a_field_that_stands_there_twice_the_last_one_counts() {
+        let it = Wanted::new(["data.object.customer"]).read(
+            br#"{"id":"a","account":"x","type":"t","data":{"object":{"id":"b","customer":"c"}},"id":"d","account":null,
+                "data":{"object":{"id":"e"}}}"#,
+            NOW,
+        );
+        assert_eq!(it.envelope.id, "d");
+        assert_eq!(it.envelope.account, None);
+        assert_eq!(it.envelope.object_id.as_deref(), Some("e"));
+        assert_eq!(it.values.last(), Some(&None));
+    }
+
+    #[test]
+    fn what_no_script_could_read_is_unreadable() {
+        check_unreadable(
+            br#"{"id":"a","type":"b","x":"\ud800"}"#,
+            "half of a character",
+        );
+    }
+
     #[track_caller]
     fn check_unreadable(body: &[u8], why: &str) {
         let it = Wanted::new([]).read(body, NOW).envelope;
@@ -334,6 +385,7 @@ mod tests {
         check_unreadable(b"{\"id\":\"a\",\"type\":\"b\"} x", "not JSON");
         check_unreadable(b"\xef\xbb\xbf{}", "not JSON");
         check_unreadable(b"{\"id\":\"\xff\",\"type\":\"b\"}", "not JSON");
+        check_unreadable(b"{\"id\":\"a\",\"type\":\"b\",\"x\":\"\xff\"}", "not JSON");
         check_unreadable("[".repeat(100_000).as_bytes(), "not JSON");
     }
 }

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 pub const ACCEPTS_WAITING_MAX: usize = 8192;
 /// Compressed bytes of events that may wait to be stored.
 pub const ACCEPTS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Requests of one kind that share a commit.
-const BATCH_MAX: usize = 512;
+/// Events that share a commit.
+const ACCEPTS_PER_COMMIT_MAX: usize = 512;
+/// Requests of each other kind: whoever comes next waits for the whole commit.
+const OTHERS_PER_COMMIT_MAX: usize = 128;
 /// How long results of runs wait for an accept to share the commit with.
 const RESULTS_WAIT_MAX: Duration = Duration::from_millis(5);
 /// So many results make a commit worth its while without an accept.
-const RESULTS_WORTH_A_COMMIT: usize = 128;
+const RESULTS_WORTH_A_COMMIT: usize = OTHERS_PER_COMMIT_MAX;
 
 #[derive(Default)]
 struct Waiting {
@@ -107,10 +109,10 @@ impl Queue {
                     .unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let mut batch = take_front(&mut waiting.accepts);
+        let mut batch = take_front(&mut waiting.accepts, ACCEPTS_PER_COMMIT_MAX);
         waiting.accepts_bytes = waiting.accepts.iter().map(accept_bytes).sum();
-        batch.append(&mut take_front(&mut waiting.urgent));
-        batch.append(&mut take_front(&mut waiting.results));
+        batch.append(&mut take_front(&mut waiting.urgent, OTHERS_PER_COMMIT_MAX));
+        batch.append(&mut take_front(&mut waiting.results, OTHERS_PER_COMMIT_MAX));
         Some(batch)
     }
 
@@ -143,11 +145,11 @@ impl Queue {
     }
 }
 
-fn take_front(from: &mut Vec<Request>) -> Vec<Request> {
-    if from.len() <= BATCH_MAX {
+fn take_front(from: &mut Vec<Request>, count_max: usize) -> Vec<Request> {
+    if from.len() <= count_max {
         return std::mem::take(from);
     }
-    let rest = from.split_off(BATCH_MAX);
+    let rest = from.split_off(count_max);
     std::mem::replace(from, rest)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Most of an event is never looked at: a text stays where it is in the payload until a script asks for it.
 
-use super::json::quote_inexact_numbers;
+use super::json::{is_json, quote_inexact_numbers};
 use bytes::Bytes;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -52,13 +52,18 @@ pub(super) struct Span {
 impl Tape {
     /// Reads a payload. A number that neither an `i64` nor an `f64` holds exactly becomes text, as it came.
     pub(super) fn read(payload: &Bytes) -> Result<Self, String> {
-        let (tape, is_inexact) = Self::read_once(payload.clone())?;
-        if !is_inexact {
-            return Ok(tape);
+        let read = Self::read_once(payload.clone());
+        let is_exact = match &read {
+            Ok((_, is_inexact)) => !is_inexact,
+            // Only because of a number that no float can hold (`1e309`)?
+            Err(_) => !is_json(payload),
+        };
+        if is_exact {
+            return read.map(|(tape, _)| tape);
         }
         // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
         match quote_inexact_numbers(payload) {
-            Cow::Borrowed(_) => Ok(tape),
+            Cow::Borrowed(_) => read.map(|(tape, _)| tape),
             Cow::Owned(quoted) => Self::read_once(quoted.into()).map(|(it, _)| it),
         }
     }
@@ -102,32 +107,38 @@ impl Tape {
     }
 
     pub(super) fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(self.bytes(span)).expect("the payload was read as text")
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
         let range = span.start as usize..(span.start + span.size_bytes) as usize;
         if span.is_unescaped {
-            &self.unescaped[range]
+            &self.unescaped.as_bytes()[range]
         } else {
-            std::str::from_utf8(&self.payload[range]).expect("the payload was read as text")
+            &self.payload[range]
         }
     }
 
     /// What is directly inside of an object or a list, with the names of an object's fields.
     pub(super) fn inside(&self, at: At) -> impl Iterator<Item = (&str, At)> {
-        let mut next = at + 1;
-        let end = match self.value(at) {
-            Value::Object { end } | Value::List { end } => end,
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => next,
-        };
-        std::iter::from_fn(move || {
-            let it = (next < end).then_some(next)?;
-            next = self.after(it);
-            Some((self.text(self.nodes[it as usize].key), it))
-        })
+        self.places(at)
+            .map(|it| (self.text(self.nodes[it as usize].key), it))
     }
 
     /// The field of an object. The last one, should there be several of one name.
     pub(super) fn field(&self, at: At, name: &str) -> Option<At> {
-        let is_named = |it: &(&str, At)| it.0 == name;
-        self.inside(at).filter(is_named).map(|(_, it)| it).last()
+        let is_named = |it: &At| self.bytes(self.nodes[*it as usize].key) == name.as_bytes();
+        self.places(at).filter(is_named).last()
+    }
+
+    fn places(&self, at: At) -> impl Iterator<Item = At> {
+        let mut next = at + 1;
+        let end = self.after(at);
+        std::iter::from_fn(move || {
+            let it = (next < end).then_some(next)?;
+            next = self.after(it);
+            Some(it)
+        })
     }
 
     /// As a script writes it: `event.data.object.lines.data[0]`.

@@ -122,15 +122,17 @@ fn check_segment(segment: &str) -> Result<(), String> {
                 segment.escape_debug()
             ));
         }
-        if !text.contains('%') {
+        // Once decoded, a `%` may stand for itself (`100%25`), and hides nothing that stands behind it.
+        let next = if text == segment {
+            decode_once(&text)
+        } else {
+            decode_what_can_be(&text)
+        };
+        let next = next.map_err(|it| it.message())?;
+        if next == text {
             return Ok(());
         }
-        text = match decode_once(&text) {
-            Ok(next) => Cow::Owned(next),
-            // Once decoded, a `%` may stand for itself: `100%25`.
-            Err(Broken::Percent(_)) if text != segment => return Ok(()),
-            Err(broken) => return Err(broken.message()),
-        };
+        text = Cow::Owned(next);
     }
     Err("the path is percent-encoded too many times".to_owned())
 }
@@ -164,6 +166,15 @@ impl Broken {
 
 /// Replaces `%41` by `A`.
 fn decode_once(text: &str) -> Result<String, Broken> {
+    decode(text, Err)
+}
+
+/// The same, and a `%` that begins nothing stays.
+fn decode_what_can_be(text: &str) -> Result<String, Broken> {
+    decode(text, |_| Ok(()))
+}
+
+fn decode(text: &str, broken: impl Fn(Broken) -> Result<(), Broken>) -> Result<String, Broken> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -171,13 +182,14 @@ fn decode_once(text: &str) -> Result<String, Broken> {
         rest = after;
         if first == b'%' {
             let digits = after.get(..2).unwrap_or_default();
-            if hex::decode_to_slice(digits, &mut byte).is_err() {
-                return Err(Broken::Percent(format!(
+            if hex::decode_to_slice(digits, &mut byte).is_ok() {
+                rest = &after[2..];
+            } else {
+                broken(Broken::Percent(format!(
                     "%{}",
                     String::from_utf8_lossy(digits)
-                )));
+                )))?;
             }
-            rest = &after[2..];
         }
         bytes.extend(byte);
     }

@@ -1,27 +1,25 @@
 //! One attempt of a run: passes through the script, the calls that it asks for between them, and the end.
 
+mod end;
+mod losses;
+mod pass;
+
 use super::Shared;
-use super::alone::{Alone, Losses};
 use super::calls::{self, Called};
-use super::canary::{self, Ended, Says};
-use super::engines::Turn;
-use super::journal::Journal;
-use super::lost::{Lost, why_stuck};
-use super::world::{AttemptWorld, Seen, Sight};
+use super::canary::{self, Says};
+use super::world::Sight;
 use crate::clock::UnixMillis;
 use crate::event::Event;
-use crate::in_force::{InForce, LoadedHandler, short};
-use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postpone};
-use crate::ledger::sqlite::read::{ReadError, Reader};
-use crate::ledger::{Applied, LedgerError};
-use crate::record::{Read, RecordedChange};
-use crate::run::{Next, State, after_failure};
-use crate::script::{self, Failure, LogLine, Outcome, Program};
-use crate::services::{self, NotNow};
+use crate::in_force::{InForce, LoadedHandler};
+use crate::ledger::decision::Needs;
+use crate::ledger::request::{OpenRun, Postpone};
+use crate::run::State;
+use crate::script::{Failure, Outcome, Program};
+use end::end_of;
+use losses::{Contention, LOSSES_MAX};
+use pass::{NoPass, Passed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::oneshot;
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,37 +53,8 @@ pub(super) struct Attempt {
     event: Option<Arc<Event>>,
     /// What `now()` says.
     now: UnixMillis,
-    losses: Losses,
-    /// While it lasts, others do not change the records that this run looks at.
-    alone: Mutex<Option<Alone>>,
-    /// A turn at a service that came when the records had been changed meanwhile: the next try does not wait again.
-    turn: Mutex<Option<services::Turn>>,
+    contention: Contention,
 }
-
-/// What is left of a pass once the script thread is done with it.
-struct Passed {
-    outcome: Outcome,
-    /// Those of an outcome that is done, with what history keeps of them.
-    changes: Vec<RecordedChange>,
-    reads: Vec<Read>,
-    log: Vec<LogLine>,
-    event: Arc<Event>,
-    now: UnixMillis,
-}
-
-/// Why a pass could not be made.
-enum NoPass {
-    EventGone,
-    Failed(String),
-    /// The thread was given up, after so long a silence.
-    Stuck(Duration),
-    /// The handler is held by now.
-    Held(String),
-}
-
-/// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment. From
-/// the eighth loss on it has turns alone and loses no more, but after a call that it had to wait for.
-const LOSSES_MAX: u32 = 200;
 
 /// Runs a run once, to whatever end.
 pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> End {
@@ -113,15 +82,13 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         program,
         says,
         started_at,
-        losses: Losses::default(),
-        alone: Mutex::default(),
-        turn: Mutex::default(),
+        contention: Contention::default(),
     };
-    while it.losses.count < LOSSES_MAX {
+    while it.contention.losses.count < LOSSES_MAX {
         if let Some(end) = it.run_through().await {
             return end;
         }
-        if !it.may_go_on().await {
+        if !it.may_begin_anew().await {
             break;
         }
     }
@@ -139,6 +106,7 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
             due_at: None,
             waits_for: None,
             why,
+            needs: None,
             attempts: run.attempts,
             attempt: None,
         })
@@ -146,31 +114,23 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
     end_of(postponed, End::Parked { until: None })
 }
 
-/// What the ledger's answer to the end of a run means for its lane.
-fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
-    match applied {
-        Ok(Applied::Done) => end,
-        Ok(Applied::Stale | Applied::Fenced) => End::Fenced,
-        Err(_) => End::Unwritten,
-    }
-}
-
 impl Attempt {
     /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
     async fn run_through(&mut self) -> Option<End> {
+        let notes = std::mem::take(&mut self.sight().notes);
         let kept = if self.is_alone() {
             self.sight().answers_of_gets()
         } else {
             Vec::new()
         };
-        self.sight = Arc::new(Mutex::new(Sight::with(kept)));
+        self.sight = Arc::new(Mutex::new(Sight::with(notes, kept)));
         let mut is_first = true;
         loop {
             let passed = match self.pass(is_first).await {
                 Ok(it) => it,
                 Err(NoPass::EventGone) => {
                     let why = "its event is no longer in the ledger".to_owned();
-                    return Some(self.give_up(State::Dead, why, None, Vec::new()).await);
+                    return Some(self.give_up(why, None, None, Vec::new()).await);
                 }
                 Err(NoPass::Failed(message)) => {
                     let failure = self.failure(message);
@@ -192,12 +152,12 @@ impl Attempt {
             match outcome {
                 Outcome::Needs(request) => match calls::make(self, request, &reads).await {
                     Called::Answered => {}
-                    Called::Stale => return self.lost(),
+                    Called::Stale => return None,
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
                     Called::PutOff(it) => return Some(self.put_off(it).await),
-                    Called::Dead(why) => {
-                        return Some(self.give_up(State::Dead, why, None, log).await);
+                    Called::Dead { why, needs } => {
+                        return Some(self.give_up(why, needs, None, log).await);
                     }
                 },
                 Outcome::Done { .. } => {
@@ -212,57 +172,14 @@ impl Attempt {
                     return Some(self.wait_as_asked(wait, reason, log).await);
                 }
                 Outcome::Dead(failure) => {
-                    let is_changed = self.sight().calls_changed;
-                    let reason = if is_changed { "calls changed: " } else { "" };
-                    let why = format!("{reason}{}", failure.message);
-                    return Some(self.give_up(State::Dead, why, Some(failure), log).await);
+                    let changed = self.sight().calls_changed.clone();
+                    let needs = changed.is_some().then_some(Needs::CallsChanged);
+                    let why = changed.unwrap_or_else(|| failure.message.clone());
+                    return Some(self.give_up(why, needs, Some(failure), log).await);
                 }
                 Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
             }
         }
-    }
-
-    /// One pass through the script, on a script thread.
-    async fn pass(&self, is_first: bool) -> Result<Passed, NoPass> {
-        let (reply, passed) = oneshot::channel();
-        let ingredients = Ingredients {
-            run: self.run.clone(),
-            event: self.event.clone(),
-            program: self.program.clone(),
-            loaded: self.loaded.clone(),
-            in_force: self.in_force.clone(),
-            version: self.version.clone(),
-            sight: self.sight.clone(),
-            now: self.now,
-            is_first,
-            has_lost: self.losses.count > 0,
-            lost: self.shared.lost.clone(),
-        };
-        // The thread's, or that of whoever gives the thread up: the one that comes first.
-        let reply = Arc::new(Mutex::new(Some(reply)));
-        let in_vain = reply.clone();
-        let work = Box::new(move |reader: &Arc<Mutex<Reader>>| {
-            let passed = ingredients.pass(reader);
-            if let Some(reply) = lock(&reply).take() {
-                // Whoever waited for it may have been ended by a shutdown.
-                let _ = reply.send(passed);
-            }
-        });
-        let give_up = Box::new(move |silent_for| {
-            let reply = lock(&in_vain).take();
-            reply.is_some_and(|it| it.send(Err(NoPass::Stuck(silent_for))).is_ok())
-        });
-        self.shared.engines.push(Turn {
-            run: self.run.claim.id,
-            blame: self.blame,
-            is_resumed: !is_first,
-            is_alone: self.is_alone(),
-            work,
-            give_up,
-        });
-        passed
-            .await
-            .unwrap_or_else(|_| Err(NoPass::Failed("the script engine panicked".into())))
     }
 
     /// The number of this attempt, from 1.
@@ -288,290 +205,6 @@ impl Attempt {
         self.now
     }
 
-    async fn commit(
-        &mut self,
-        state: State,
-        why: Option<String>,
-        reads: Vec<Read>,
-        changes: Vec<RecordedChange>,
-        log: Vec<LogLine>,
-    ) -> Option<End> {
-        let outcome = if state == State::Done {
-            "done"
-        } else {
-            "skipped"
-        };
-        self.shared.turns.clear(self.run.claim.id, &changes).await;
-        let commit = Commit {
-            claim: self.run.claim,
-            handler: self.run.handler.clone(),
-            state,
-            why,
-            replay: self.run.replay,
-            reads,
-            changes,
-            attempt: self.report(outcome, None, &log),
-            at: self.shared.clock.now(),
-        };
-        match self.shared.ledger.commit(commit).await {
-            Ok(Applied::Done) => {
-                self.note(Ended::Finished).await;
-                Some(End::Finished)
-            }
-            Ok(Applied::Stale) => self.lost(),
-            Ok(Applied::Fenced) => Some(End::Fenced),
-            Err(_) => Some(End::Unwritten),
-        }
-    }
-
-    /// A record that was read has been changed meanwhile: the script begins anew, and no attempt is spent.
-    fn lost(&mut self) -> Option<End> {
-        let was_alone = self.is_alone();
-        let sight = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
-        self.losses.note(sight.records_read(), was_alone);
-        None
-    }
-
-    /// After a loss: at once, or once it has a turn alone. False when the host stops.
-    async fn may_go_on(&mut self) -> bool {
-        let granted = &self.loaded.handler.records;
-        let granted = granted.iter().map(|it| it.name.clone());
-        let Some(reach) = self.losses.reach(granted) else {
-            return true;
-        };
-        if let Some(alone) = &*lock(&self.alone) {
-            alone.reserve(reach);
-            return true;
-        }
-        let alone = tokio::select! {
-            it = self.shared.turns.alone(self.run.claim.id, reach) => it,
-            () = self.shared.stopping.cancelled() => return false,
-        };
-        let (id, losses) = (self.run.claim.id, self.losses.count);
-        debug!(run.id = %id, losses, "run {id} has a turn alone: its records were changed meanwhile {losses} times");
-        *lock(&self.alone) = Some(alone);
-        true
-    }
-
-    pub(super) fn is_alone(&self) -> bool {
-        lock(&self.alone).is_some()
-    }
-
-    /// Before anything that may take long: the others go on.
-    pub(super) fn end_turn_alone(&self) {
-        *lock(&self.alone) = None;
-    }
-
-    /// For the next try, if that is one alone: it would have to wait for its service over and over, and lose meanwhile.
-    pub(super) fn keep_turn(&self, turn: services::Turn) {
-        if self.losses.is_last_beside_others() {
-            *lock(&self.turn) = Some(turn);
-        }
-    }
-
-    pub(super) fn take_turn(&self, service: &str) -> Option<services::Turn> {
-        lock(&self.turn).take().filter(|it| it.service() == service)
-    }
-
-    /// The script asked to be run again later. That is an attempt: a script that asks for ever ends.
-    async fn wait_as_asked(&self, wait: Duration, reason: String, log: Vec<LogLine>) -> End {
-        self.note(Ended::Waits).await;
-        let policy = &self.loaded.handler.retry;
-        let next = after_failure(
-            self.spent(),
-            policy,
-            Some(wait),
-            self.shared.clock.now(),
-            0.0,
-        );
-        match next {
-            Next::Wait { until } => {
-                self.postpone(State::Waiting, Some(until), reason, "retry", None, log)
-                    .await
-            }
-            Next::GiveUp { why } => {
-                let why = format!("{why}; the last one asked to wait: {reason}");
-                self.give_up(State::Dead, why, None, log).await
-            }
-        }
-    }
-
-    /// The service that it needs is ill or has no room: that is no attempt of this run.
-    async fn put_off(&self, NotNow { service, why }: NotNow) -> End {
-        let postpone = Postpone {
-            claim: self.run.claim,
-            state: State::Waiting,
-            due_at: None,
-            waits_for: Some(service.clone()),
-            why,
-            attempts: self.run.attempts,
-            attempt: None,
-        };
-        let postponed = self.shared.ledger.postpone(postpone).await;
-        end_of(postponed, End::PutOff { service })
-    }
-
-    async fn fail(&self, failure: Failure, log: Vec<LogLine>) -> End {
-        let is_at_service = match &failure.call {
-            Some(it) => matches!(it.status, 408 | 409 | 425 | 429 | 500..=599),
-            None => self.sight().lacks_an_answer(),
-        };
-        let ended = if is_at_service {
-            Ended::FailedAtService
-        } else {
-            Ended::Failed
-        };
-        if self.note(ended).await {
-            let why = failure.message.clone();
-            return self.begin_again(why, Some(failure), log).await;
-        }
-        let now = self.shared.clock.now();
-        let retry_after = failure
-            .call
-            .as_ref()
-            .and_then(|it| it.retry_after.as_deref())
-            .and_then(|it| crate::services::retry_after(it, now));
-        let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-        let policy = &self.loaded.handler.retry;
-        let (id, number) = (self.run.claim.id, self.number());
-        let place = format!("{}:{}", failure.script, failure.line);
-        match after_failure(self.spent(), policy, retry_after, now, random) {
-            Next::Wait { until } => {
-                let delay_ms = until.since(now).as_millis();
-                info!(
-                    run.id = %id, handler = %self.run.handler, attempt = number, delay_ms,
-                    "attempt {number} of run {id} failed at {place}, the next comes in {delay_ms} ms"
-                );
-                let why = failure.message.clone();
-                self.postpone(
-                    State::Waiting,
-                    Some(until),
-                    why,
-                    "failed",
-                    Some(failure),
-                    log,
-                )
-                .await
-            }
-            Next::GiveUp { why } => {
-                warn!(
-                    run.id = %id, handler = %self.run.handler, attempt = number,
-                    "run {id} is dead: {why}, the last one at {place}"
-                );
-                let why = format!("{why}: {}", failure.message);
-                self.postpone(State::Dead, None, why, "failed", Some(failure), log)
-                    .await
-            }
-        }
-    }
-
-    /// Never again by itself: it would take one thread after another.
-    async fn stuck(&self, silent_for: Duration) -> End {
-        let id = self.run.claim.id;
-        let lost = &self.shared.lost;
-        lost.run(id, &self.run.handler, &self.version, &self.in_force);
-        let why = why_stuck(silent_for);
-        let mut failure = self.failure(why.clone());
-        failure.help = Some(
-            "no script should be able to do this: please report it, with the script and what `events show --body` prints".into(),
-        );
-        self.give_up(State::Dead, why, Some(failure), Vec::new())
-            .await
-    }
-
-    async fn give_up(
-        &self,
-        state: State,
-        why: String,
-        failure: Option<Failure>,
-        log: Vec<LogLine>,
-    ) -> End {
-        if self.note(Ended::Failed).await {
-            return self.begin_again(why, failure, log).await;
-        }
-        let id = self.run.claim.id;
-        warn!(run.id = %id, handler = %self.run.handler, "run {id} is dead");
-        self.postpone(state, None, why, "dead", failure, log).await
-    }
-
-    /// Notes what this attempt says about a version that is tried; whether the version before that one is to do the run.
-    async fn note(&self, ended: Ended) -> bool {
-        if let Err(error) = canary::note(&self.shared, &self.run, &self.says, ended).await {
-            warn!(%error, "news of a canary could not be written down: {error}");
-        }
-        let has_failed = matches!(ended, Ended::Failed | Ended::FailedAtService);
-        has_failed && matches!(self.says, Says::HowItDoes(_))
-    }
-
-    /// A version that is tried failed: the one before it does the run now, and this attempt does not count.
-    async fn begin_again(&self, why: String, failure: Option<Failure>, log: Vec<LogLine>) -> End {
-        let (id, version) = (self.run.claim.id, short(&self.version));
-        warn!(
-            run.id = %id, handler = %self.run.handler,
-            "run {id} failed on version {version}, which is being tried; the version before it does it now"
-        );
-        let why = format!("failed on version {version}, which is being tried: {why}");
-        match self
-            .postpone(State::Ready, None, why, "failed", failure, log)
-            .await
-        {
-            // The disk says again who is first in the lane: this one.
-            End::Finished | End::Parked { .. } | End::PutOff { .. } | End::Fenced => End::Fenced,
-            End::Unwritten => End::Unwritten,
-        }
-    }
-
-    async fn postpone(
-        &self,
-        state: State,
-        due_at: Option<UnixMillis>,
-        why: String,
-        outcome: &'static str,
-        failure: Option<Failure>,
-        log: Vec<LogLine>,
-    ) -> End {
-        let error = failure.and_then(|it| serde_json::to_string(&it).ok());
-        let postpone = Postpone {
-            claim: self.run.claim,
-            state,
-            due_at,
-            waits_for: None,
-            why,
-            attempts: self.number(),
-            attempt: Some(self.report(outcome, error, &log)),
-        };
-        let blocks = self.loaded.handler.on_dead == crate::config::OnDead::Block;
-        let end = if state == State::Dead && !blocks {
-            End::Finished
-        } else {
-            End::Parked { until: due_at }
-        };
-        end_of(self.shared.ledger.postpone(postpone).await, end)
-    }
-
-    fn report(
-        &self,
-        outcome: &'static str,
-        error: Option<String>,
-        log: &[LogLine],
-    ) -> AttemptReport {
-        let took_ms = self.shared.clock.now().0 - self.started_at.0;
-        AttemptReport {
-            number: self.number(),
-            started_at: self.started_at,
-            took_ms: took_ms.max(0),
-            engine_us: i64::try_from(self.sight().engine_time.as_micros()).unwrap_or(i64::MAX),
-            outcome,
-            error,
-            log: if log.is_empty() {
-                None
-            } else {
-                serde_json::to_string(log).ok()
-            },
-            version: self.version.clone(),
-        }
-    }
-
     /// A failure that has no place in the script.
     fn failure(&self, message: String) -> Failure {
         Failure {
@@ -584,111 +217,4 @@ impl Attempt {
             call: None,
         }
     }
-}
-
-/// What a pass is made of, taken along to the script thread.
-struct Ingredients {
-    run: OpenRun,
-    event: Option<Arc<Event>>,
-    program: Arc<Program>,
-    loaded: Arc<LoadedHandler>,
-    in_force: Arc<InForce>,
-    version: Arc<str>,
-    sight: Arc<Mutex<Sight>>,
-    now: UnixMillis,
-    is_first: bool,
-    /// It has begun anew, and may have made calls before.
-    has_lost: bool,
-    lost: Arc<Lost>,
-}
-
-impl Ingredients {
-    fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
-        // Here, not where the attempt begins: many may wait for a thread while the first of them get stuck.
-        if let Some(why) = self.lost.holds(&self.loaded, &self.in_force) {
-            return Err(NoPass::Held(why));
-        }
-        let unreadable =
-            |error: ReadError| NoPass::Failed(format!("the ledger could not be read: {error}"));
-        let event = match self.event.take() {
-            Some(it) => it,
-            None => {
-                let seq = self.run.claim.id.event_seq();
-                let found = lock(reader).event(seq).map_err(unreadable)?;
-                Arc::new(found.ok_or(NoPass::EventGone)?)
-            }
-        };
-        if self.is_first {
-            self.look_back(reader).map_err(unreadable)?;
-        }
-        let frozen = script::freeze(&event.body)
-            .map_err(|why| NoPass::Failed(format!("the event cannot be read: {why}")))?;
-        let attempt = script::Attempt {
-            body: event.body.clone(),
-            event_created: event.envelope.created,
-            now: self.now,
-            number: self.run.attempts + 1,
-            seed: format!(
-                "{}/{}/{}/{}",
-                event.scope, event.envelope.id, self.run.handler, self.run.replay
-            ),
-            grants: self.loaded.grants.clone(),
-        };
-        let services = self.in_force.services.clone();
-        let world = AttemptWorld::new(self.sight.clone(), reader.clone(), services);
-        let pass = self.program.run(&attempt, &frozen, Box::new(world));
-        lock(&self.sight).engine_time += pass.engine_time;
-        let mut outcome = pass.outcome;
-        let mut changes = Vec::new();
-        if let Outcome::Done { changes: wanted } = &mut outcome {
-            // Here, and not in the writer, which everybody waits for.
-            changes.extend(std::mem::take(wanted).into_iter().map(RecordedChange::from));
-        }
-        Ok(Passed {
-            outcome,
-            changes,
-            reads: pass.reads,
-            log: pass.log,
-            event,
-            now: self.now,
-        })
-    }
-
-    /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
-    fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
-        // A run that comes straight from its acceptance has no past.
-        let run = &self.run;
-        let is_new = run.event.is_some() && run.attempts == 0 && run.claim.epoch == 0;
-        let entries = if is_new && !self.has_lost {
-            Vec::new()
-        } else {
-            lock(reader).journal(run.claim.id)?
-        };
-        let (inherited, now) = inheritance(&entries, &self.version);
-        if let Some(now) = now {
-            self.now = now;
-        }
-        lock(&self.sight).begin(Journal::new(entries), inherited, self.version.clone());
-        Ok(())
-    }
-}
-
-/// An unchanged script is to ask for the same calls: it sees the same `now()` and the same answers of GETs as the attempt
-/// that made the last call, up to that call.
-fn inheritance(entries: &[JournalEntry], version: &str) -> (Seen, Option<UnixMillis>) {
-    let Some(last) = entries.last().filter(|it| it.version == version) else {
-        return (Vec::new(), None);
-    };
-    let seen = entries
-        .iter()
-        .filter(|it| it.version == version)
-        .filter_map(|it| it.seen.as_deref())
-        .filter_map(|it| serde_json::from_str::<Seen>(it).ok())
-        .flatten()
-        .collect();
-    (seen, Some(last.now))
-}
-
-fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
-    it.lock().unwrap_or_else(PoisonError::into_inner)
 }

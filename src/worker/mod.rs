@@ -6,14 +6,19 @@ mod calls;
 mod canary;
 mod dispatch;
 mod engines;
+#[cfg(test)]
+mod histories;
 mod journal;
 mod lanes;
 mod lost;
+mod outcome;
+mod past;
 mod places;
 mod put_off;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod wire;
 mod world;
 
 use crate::clock::Clock;
@@ -31,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wire::Wire;
 
 /// What the worker works with.
 pub struct Worker {
@@ -58,6 +64,7 @@ struct Shared {
     reader: Arc<Mutex<Reader>>,
     /// Rings when there is news of a version that is tried.
     tried: Arc<Notify>,
+    wire: Wire,
 }
 
 impl Shared {
@@ -94,6 +101,7 @@ impl Worker {
             stopping: CancellationToken::new(),
             reader: reader.clone(),
             tried: Arc::default(),
+            wire: Wire::default(),
         });
         Ok(Self {
             shared,

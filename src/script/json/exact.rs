@@ -1,6 +1,12 @@
 //! Which numbers survive as `i64` or `f64`, and how the others become text.
 
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
+
+/// Whether a text is JSON by its grammar, whatever its numbers may be.
+pub(in crate::script) fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
 
 /// Puts quotes around numbers that would not survive as `i64` or `f64`.
 pub(in crate::script) fn quote_inexact_numbers(json: &[u8]) -> Cow<'_, [u8]> {

@@ -9,7 +9,7 @@ mod read;
 mod size;
 mod write;
 
-pub(super) use exact::quote_inexact_numbers;
+pub(super) use exact::{is_json, quote_inexact_numbers};
 pub(super) use names::field_names;
 pub(super) use write::{map_text, text};
 

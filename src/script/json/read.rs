@@ -1,6 +1,6 @@
 //! JSON text to values that the script may change.
 
-use super::exact::quote_inexact_numbers;
+use super::exact::{is_json, quote_inexact_numbers};
 use rhai::{Array, Dynamic, Map};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -9,19 +9,26 @@ use std::fmt;
 
 pub(in crate::script) fn parse(text: &str) -> Result<Dynamic, serde_json::Error> {
     let inexact = Cell::new(false);
-    let value = build(text.as_bytes(), &inexact)?;
-    if !inexact.get() {
-        return Ok(value);
+    let read = build(serde_json::Deserializer::from_str(text), &inexact);
+    let is_exact = match &read {
+        Ok(_) => !inexact.get(),
+        // Only because of a number that no float can hold (`1e309`)?
+        Err(_) => !is_json(text.as_bytes()),
+    };
+    if is_exact {
+        return read;
     }
     // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
     match quote_inexact_numbers(text.as_bytes()) {
-        Cow::Borrowed(_) => Ok(value),
-        Cow::Owned(quoted) => build(&quoted, &inexact),
+        Cow::Borrowed(_) => read,
+        Cow::Owned(quoted) => build(serde_json::Deserializer::from_slice(&quoted), &inexact),
     }
 }
 
-fn build(bytes: &[u8], inexact: &Cell<bool>) -> Result<Dynamic, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+fn build<'a>(
+    mut reader: serde_json::Deserializer<impl serde_json::de::Read<'a>>,
+    inexact: &Cell<bool>,
+) -> Result<Dynamic, serde_json::Error> {
     let value = Build(inexact).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)

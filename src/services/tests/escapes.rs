@@ -181,6 +181,8 @@ const PATHS: &[&str] = &[
     "/x/%2e%2e/%2e%2e/admin",
     "/%252e%252e/admin",
     "/%25252e%25252e/admin",
+    "/%25%252f%252e%252e%252fadmin",
+    "/100%25%252f..%252fadmin",
     "/%2525252525252e%2525252525252e/admin",
     "/..;/admin",
     "/..;a=b/admin",

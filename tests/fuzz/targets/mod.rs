@@ -1,0 +1,7 @@
+//! What is tried, one a file.
+
+pub(crate) mod config;
+pub(crate) mod envelope;
+pub(crate) mod path;
+pub(crate) mod script;
+pub(crate) mod signature;
