@@ -2,6 +2,7 @@
 
 use crate::clock::UnixMillis;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The most bytes that a record's JSON text may have.
 pub const RECORD_SIZE_BYTES_MAX: usize = 256 * 1024;
@@ -13,6 +14,31 @@ pub const RECORD_NAME_BYTES_MAX: usize = 255;
 pub struct RecordKey {
     pub collection: String,
     pub id: String,
+}
+
+/// A collection that a handler was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    pub name: Arc<str>,
+    pub access: Access,
+}
+
+/// What may be done with the records of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    /// Read and change.
+    Write,
+}
+
+/// A name alone grants everything.
+impl From<&str> for Granted {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            access: Access::Write,
+        }
+    }
 }
 
 /// A record as it stands in the ledger.

@@ -1,6 +1,7 @@
 //! `[handlers.NAME]`
 
 use super::canary;
+use super::collections;
 use super::endpoint::Section;
 use super::names;
 use super::order;
@@ -13,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HANDLERS_MAX: usize = 1000;
-const COLLECTIONS_MAX: usize = 64;
 const SCRIPT_SIZE_BYTES_MAX: usize = 255;
 const RETRY: &str = "retry = { attempts = 12, first = \"5s\", max = \"6h\" }";
 const RETRY_LEAST: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ fn read_one(
         .must_have("script", SCRIPT)
         .and_then(|it| it.text(SCRIPT));
     let script = script.and_then(|it| script_path(&it));
-    let records = table.texts("records", "[\"invoices\"]").unwrap_or_default();
+    let records = collections::read(table);
     let services = referred(table.take("services"), "service", services).unwrap_or_default();
     let endpoints = referred(table.take("endpoints"), "endpoint", endpoints);
     let order_by = order::read(table);
@@ -55,7 +55,6 @@ fn read_one(
         .unwrap_or_default();
     let on_dead = on_dead(table);
     let canary = canary::read(table);
-    let records = collections(records);
     Some(Handler {
         name: name.into(),
         events: events?,
@@ -121,24 +120,6 @@ fn script_path(it: &Text<'_>) -> Option<String> {
 
 fn is_file_name_byte(it: u8) -> bool {
     it.is_ascii_alphanumeric() || b"-_.".contains(&it)
-}
-
-fn collections(items: Vec<Text<'_>>) -> Vec<Arc<str>> {
-    if let Some(it) = items.get(COLLECTIONS_MAX) {
-        it.error(
-            format!("at most {COLLECTIONS_MAX} collections are allowed"),
-            "divide the handler in two",
-        );
-    }
-    let read = |it: &Text<'_>| {
-        if !names::is_name(&it.value) {
-            let message = format!("`{}` cannot be the name of a collection", it.shown());
-            it.error(message, "write 1 to 64 of a-z, 0-9, `-` and `_`");
-            return None;
-        }
-        Some(it.value.as_str().into())
-    };
-    names::each_once(items).iter().filter_map(read).collect()
 }
 
 fn referred(value: Option<Value<'_>>, what: &str, known: &[Arc<str>]) -> Option<Vec<Arc<str>>> {

@@ -1,6 +1,7 @@
 //! handlers.toml as the rest of the host sees it: checked, complete, every default filled in.
 
 use crate::diagnostic::Diagnostic;
+use crate::record::Granted;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod canary;
+mod collections;
 mod endpoint;
 mod findings;
 mod handler;
@@ -161,7 +163,7 @@ pub struct Handler {
     /// As written, relative to the folder of handlers.toml: `scripts/invoice_paid.rhai`.
     pub script: String,
     /// Collections that it may use.
-    pub records: Vec<Arc<str>>,
+    pub records: Vec<Granted>,
     /// Services that it may use.
     pub services: Vec<Arc<str>>,
     /// Endpoints whose events it takes; `None`: of all.

@@ -91,10 +91,6 @@ impl<'a> Table<'a> {
         self.take(key)?.text(example)
     }
 
-    pub(super) fn texts(&self, key: &'static str, example: &str) -> Option<Vec<Text<'a>>> {
-        self.take(key)?.texts(example)
-    }
-
     pub(super) fn flag(&self, key: &'static str, usual: bool) -> bool {
         self.take(key).and_then(|it| it.flag()).unwrap_or(usual)
     }

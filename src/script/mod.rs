@@ -6,7 +6,7 @@
 
 use crate::call;
 use crate::clock::UnixMillis;
-use crate::record::{Change, Read, Record};
+use crate::record::{Change, Granted, Read, Record};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +63,14 @@ pub struct Attempt {
 /// What a handler may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
-    pub collections: Vec<Arc<str>>,
+    pub collections: Vec<Granted>,
     pub services: Vec<Arc<str>>,
+}
+
+impl Grants {
+    pub(crate) fn collection(&self, name: &str) -> Option<&Granted> {
+        self.collections.iter().find(|it| *it.name == *name)
+    }
 }
 
 /// What a script sees of the world outside of itself during an attempt.

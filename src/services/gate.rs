@@ -244,6 +244,11 @@ impl Gate {
 }
 
 impl Turn {
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        &self.gate.service
+    }
+
     async fn wait_for_rate(&mut self) {
         let Some(moment) = self.not_before else {
             return;

@@ -1,6 +1,7 @@
 //! One attempt of a run: passes through the script, the calls that it asks for between them, and the end.
 
 mod end;
+mod losses;
 mod pass;
 
 use super::Shared;
@@ -15,6 +16,7 @@ use crate::ledger::request::{OpenRun, Postpone};
 use crate::run::State;
 use crate::script::{Failure, Outcome, Program};
 use end::end_of;
+use losses::{Contention, LOSSES_MAX};
 use pass::{NoPass, Passed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
@@ -51,10 +53,8 @@ pub(super) struct Attempt {
     event: Option<Arc<Event>>,
     /// What `now()` says.
     now: UnixMillis,
+    contention: Contention,
 }
-
-/// How often an attempt begins anew because a record that it read was changed meanwhile, before it waits a moment.
-const CONFLICTS_MAX: u32 = 20;
 
 /// Runs a run once, to whatever end.
 pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> End {
@@ -82,13 +82,17 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         program,
         says,
         started_at,
+        contention: Contention::default(),
     };
-    for _ in 0..CONFLICTS_MAX {
+    while it.contention.losses.count < LOSSES_MAX {
         if let Some(end) = it.run_through().await {
             return end;
         }
+        if !it.may_begin_anew().await {
+            break;
+        }
     }
-    // Somebody writes the same records all the time; others are to have their turn before this one tries again.
+    // Others are to have their turn before this one tries again.
     End::Unwritten
 }
 
@@ -114,7 +118,12 @@ impl Attempt {
     /// From the script's start to its end; `None` when a record that it read was changed meanwhile.
     async fn run_through(&mut self) -> Option<End> {
         let notes = std::mem::take(&mut self.sight().notes);
-        self.sight = Arc::new(Mutex::new(Sight::with(notes)));
+        let kept = if self.is_alone() {
+            self.sight().answers_of_gets()
+        } else {
+            Vec::new()
+        };
+        self.sight = Arc::new(Mutex::new(Sight::with(notes, kept)));
         let mut is_first = true;
         loop {
             let passed = match self.pass(is_first).await {

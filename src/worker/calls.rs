@@ -53,6 +53,7 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
         Err(error) => return failed(attempt, request, &error),
     };
     if !request.method.changes_something() {
+        attempt.end_turn_alone();
         let turn = match turn(attempt, &request).await {
             Ok(it) => it,
             Err(why) => return no_turn(attempt, request, why),
@@ -230,8 +231,11 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         reads: reads.to_vec(),
     };
     match ledger.intent(intent).await {
-        Ok(Applied::Done) => {}
-        Ok(Applied::Stale) => return Called::Stale,
+        Ok(Applied::Done) => attempt.end_turn_alone(),
+        Ok(Applied::Stale) => {
+            attempt.keep_turn(turn);
+            return Called::Stale;
+        }
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
     }

@@ -32,6 +32,8 @@ pub(super) struct Turn {
     pub blame: u32,
     /// The run goes on, after a call: not its first pass.
     pub is_resumed: bool,
+    /// Others wait until this pass is over: it comes first.
+    pub is_alone: bool,
     pub work: Work,
     pub give_up: GiveUp,
 }
@@ -50,6 +52,8 @@ pub(super) struct Engines {
 
 #[derive(Default)]
 struct Waiting {
+    /// One run has a turn alone at a time.
+    alone: VecDeque<(Instant, Turn)>,
     begin: VecDeque<(Instant, Turn)>,
     /// Thousands of answers may come at once; those that begin take turns with them.
     resumed: VecDeque<(Instant, Turn)>,
@@ -59,6 +63,9 @@ struct Waiting {
 
 impl Waiting {
     fn next(&mut self) -> Option<(Instant, Turn)> {
+        if let Some(it) = self.alone.pop_front() {
+            return Some(it);
+        }
         self.is_turn_of_resumed = !self.is_turn_of_resumed;
         if self.is_turn_of_resumed {
             self.resumed.pop_front().or_else(|| self.begin.pop_front())
@@ -122,7 +129,9 @@ impl Engines {
 
     pub(super) fn push(&self, turn: Turn) {
         let mut waiting = self.lock();
-        let queue = if turn.is_resumed {
+        let queue = if turn.is_alone {
+            &mut waiting.alone
+        } else if turn.is_resumed {
             &mut waiting.resumed
         } else {
             &mut waiting.begin

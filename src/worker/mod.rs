@@ -1,5 +1,6 @@
 //! Claim -> run -> commit, or wait, or give up.
 
+mod alone;
 mod attempt;
 mod calls;
 mod canary;
@@ -27,6 +28,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
+use alone::Turns;
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
@@ -56,6 +58,7 @@ struct Shared {
     running: Arc<Running>,
     lost: Arc<Lost>,
     put_off: Mutex<PutOff>,
+    turns: Arc<Turns>,
     /// No more calls are made; those that were sent get their time.
     stopping: CancellationToken,
     reader: Arc<Mutex<Reader>>,
@@ -94,6 +97,7 @@ impl Worker {
             running,
             lost,
             put_off: Mutex::default(),
+            turns: Arc::default(),
             stopping: CancellationToken::new(),
             reader: reader.clone(),
             tried: Arc::default(),

@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::put_off;
 use crate::call::Request;
 use crate::services::{CallError, Caller, NotNow, Prepared, Sent, Turn};
+use std::time::Duration;
 
 /// The network; a test puts a model of services in its place, and drives all else as it is.
 #[derive(Default)]
@@ -24,6 +25,9 @@ pub(super) enum NoTurn {
     Failed(CallError),
 }
 
+/// How long a run that has a turn alone waits for its service before the others go on.
+const ALONE_AT_SERVICE_MAX: Duration = Duration::from_millis(20);
+
 /// Waits for a call's turn at its service. Calls of one handler that wait hold an eighth of the runs in flight at most;
 /// half of these places are kept for runs that were put off, which are the older.
 pub(super) async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, NoTurn> {
@@ -36,9 +40,18 @@ pub(super) async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, N
         run: run.claim.id,
         waiting_max: awake_max * if is_awake { 2 } else { 1 },
     };
-    let turn = tokio::select! {
-        turn = shared.wire.turn(attempt, request, &caller) => turn,
-        () = shared.stopping.cancelled() => return Err(NoTurn::Stopping),
+    if let Some(turn) = attempt.take_turn(&request.service) {
+        return Ok(turn);
+    }
+    let turn = shared.wire.turn(attempt, request, &caller);
+    tokio::pin!(turn);
+    let turn = loop {
+        let is_too_long = tokio::time::sleep(ALONE_AT_SERVICE_MAX);
+        tokio::select! {
+            turn = &mut turn => break turn,
+            () = is_too_long, if attempt.is_alone() => attempt.end_turn_alone(),
+            () = shared.stopping.cancelled() => return Err(NoTurn::Stopping),
+        }
     };
     turn.map_err(NoTurn::Failed)?.map_err(NoTurn::NotNow)
 }

@@ -24,6 +24,9 @@ pub(super) struct Sight {
     finds: HashMap<Query, Vec<Record>>,
     pub journal: Journal,
     past: Past,
+    /// Answers of GETs that this attempt was given before it began anew for a turn alone: asked again, each of them would
+    /// end the turn.
+    kept: Seen,
     /// What this attempt asked and was answered, in order; an error stands for a call that failed.
     answers: Vec<(Request, Result<Arc<Answer>, WorldError>)>,
     /// Answers of GETs since the last intent, without those that were taken over.
@@ -38,10 +41,11 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Of an attempt that begins anew, and what it has told so far.
-    pub(super) fn with(notes: Vec<CallNote>) -> Self {
+    /// Of an attempt that begins anew: what it has told so far, and answers of GETs that are kept.
+    pub(super) fn with(notes: Vec<CallNote>, kept: Seen) -> Self {
         Self {
             notes,
+            kept,
             ..Self::default()
         }
     }
@@ -52,6 +56,25 @@ impl Sight {
         self.journal = journal;
         self.past = past;
         self.version = version;
+    }
+
+    pub(super) fn records_read(&self) -> impl Iterator<Item = &RecordKey> {
+        self.records.keys()
+    }
+
+    /// Answers of GETs, in order.
+    pub(super) fn answers_of_gets(&self) -> Seen {
+        let answered = |(request, answer): &(Request, Result<Arc<Answer>, WorldError>)| {
+            let answer = answer.as_ref().ok()?;
+            (!request.method.changes_something()).then(|| (request.clone(), (**answer).clone()))
+        };
+        self.answers.iter().filter_map(answered).collect()
+    }
+
+    /// Takes the first answer that is kept for this question.
+    fn take_kept(&mut self, request: &Request) -> Option<Answer> {
+        let at = self.kept.iter().position(|(it, _)| it == request)?;
+        Some(self.kept.remove(at).1)
     }
 
     /// The next call of the script was answered so, or failed so.
@@ -96,10 +119,10 @@ impl Sight {
         services: &Services,
     ) -> Option<Result<Answer, WorldError>> {
         if !request.method.changes_something() {
-            return self
-                .past
-                .answer(request, &self.journal, &self.version)
-                .map(Ok);
+            // What is taken over was answered in the try before, too.
+            let kept = self.take_kept(request);
+            let taken_over = self.past.answer(request, &self.journal, &self.version);
+            return taken_over.or(kept).map(Ok);
         }
         // What cannot be sent is told by the one who would send it.
         let prepared = services.prepare(request).ok()?;

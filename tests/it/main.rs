@@ -10,6 +10,7 @@ mod bounds;
 mod calls;
 mod clients;
 mod commands;
+mod contention;
 mod crash;
 mod dev;
 mod disk;

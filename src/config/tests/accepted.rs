@@ -1,6 +1,7 @@
 //! What is read, and what stands in for what is left out.
 
 use super::*;
+use crate::record::{Access, Granted};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -103,6 +104,27 @@ fn what_is_left_out_has_its_default() {
 #[test]
 fn the_smallest_file_that_a_mistake_shows_works() {
     assert_eq!(read(parse::SMALLEST_FILE).warnings, []);
+}
+
+#[test]
+fn a_list_of_collections_grants_all_of_them_to_be_changed() {
+    let records = |text: &str| read(&handler_with(text)).handlers[0].records.clone();
+    let granted = |name: &str, access| Granted {
+        name: name.into(),
+        access,
+    };
+    let (may_read, may_change) = (Access::Read, Access::Write);
+    assert_eq!(
+        records("records = [\"b\", \"a\"]"),
+        [granted("b", may_change), granted("a", may_change)]
+    );
+    let both = [granted("b", may_read), granted("a", may_change)];
+    assert_eq!(records("records = { b = \"read\", a = \"write\" }"), both);
+    assert_eq!(
+        records("[handlers.h.records]\nb = \"read\"\na = \"write\""),
+        both
+    );
+    assert_eq!(records("records = {}"), []);
 }
 
 #[test]

@@ -239,6 +239,19 @@ fn no_list_is_longer_than_allowed() {
             list(count, &|it| format!("c{it}"))
         ))
     };
+    let access = |count| {
+        let each: Vec<String> = (0..count).map(|it| format!("c{it} = \"read\"")).collect();
+        handler_with(&format!("records = {{ {} }}", each.join(", ")))
+    };
+    read(&access(64));
+    only_says(&access(65), "at most 64 collections are allowed");
+    let name = |chars| handler_with(&format!("records = [\"{}\"]", "c".repeat(chars)));
+    read(&name(64));
+    let long = "c".repeat(65);
+    only_says(
+        &name(65),
+        &format!("`{long}` cannot be the name of a collection"),
+    );
     read(&records(64));
     only_says(&records(65), "at most 64 collections are allowed");
     let order_by = |count| {

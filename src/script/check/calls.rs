@@ -1,10 +1,9 @@
 //! Calls of functions and methods: that they are there, take so many values, and reach only what was given.
 
-use super::super::host::not_granted;
 use super::super::{limits, slips};
 use super::Check;
 use crate::diagnostic::did_you_mean;
-use rhai::{Expr, FnCallExpr, Position};
+use rhai::{FnCallExpr, Position};
 use std::collections::BTreeSet;
 
 impl Check<'_> {
@@ -18,8 +17,8 @@ impl Check<'_> {
             return;
         }
         match call.name.as_str() {
-            "records" => self.grant(call, position, "records"),
-            "service" => self.grant(call, position, "services"),
+            "records" => self.records(call, position),
+            "service" => self.service(call, position),
             _ => {}
         }
         let (name, count) = (call.name.as_str(), call.args.len());
@@ -103,21 +102,6 @@ impl Check<'_> {
                 format!("a function takes at most {} values", limits::ARGUMENTS_MAX),
                 None,
             );
-        }
-    }
-
-    fn grant(&mut self, call: &FnCallExpr, position: Position, list: &str) {
-        let Some(Expr::StringConstant(name, _)) = call.args.first() else {
-            return;
-        };
-        let given = if list == "records" {
-            &self.grants.collections
-        } else {
-            &self.grants.services
-        };
-        if !given.iter().any(|it| **it == **name) {
-            let error = not_granted(list, name, given.iter().map(|it| &**it));
-            self.find(position, error.message, error.help);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! names that would hide `event`.
 
 mod calls;
+mod grants;
 mod imported;
 mod names;
 
@@ -9,6 +10,7 @@ use super::engine::{Engine, is_reserved_name};
 use super::library::Unit;
 use super::{Grants, parse};
 use crate::diagnostic::Diagnostic;
+use grants::Collections;
 use names::Names;
 use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, Position, Stmt};
 
@@ -26,6 +28,7 @@ pub(super) fn check(
         units,
         grants,
         names,
+        collections: grants::collections_of(unit),
         findings: Vec::new(),
     };
     if !is_script {
@@ -49,6 +52,7 @@ struct Check<'a> {
     units: &'a [Unit],
     grants: &'a Grants,
     names: Names,
+    collections: Collections,
     findings: Vec<Diagnostic>,
 }
 
@@ -144,7 +148,10 @@ impl Check<'_> {
         match expression {
             Expr::FnCall(it, position) => self.call(it, *position),
             Expr::MethodCall(it, position) => self.method(it, *position),
-            Expr::Dot(it, ..) => self.receiver(it),
+            Expr::Dot(it, ..) => {
+                self.receiver(it);
+                self.change(it);
+            }
             Expr::Variable(it, _, position) if !it.2.is_empty() => {
                 self.constant(&it.1, &it.2, *position);
             }

@@ -14,8 +14,8 @@ mod log;
 mod maps;
 pub(super) mod money;
 
-mod records;
-mod services;
+pub(super) mod records;
+pub(super) mod services;
 mod strings;
 mod time;
 
@@ -45,19 +45,15 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     }
 }
 
-/// The refusal of what a handler was not given; `list` is the key in handlers.toml.
+/// The refusal of what a handler was not given. `add` is what to write in handlers.toml.
 pub(super) fn not_granted<'a>(
-    list: &str,
+    what: &str,
     name: &str,
+    add: &str,
     given: impl Iterator<Item = &'a str>,
 ) -> HostError {
-    let what = if list == "records" {
-        "the records"
-    } else {
-        "the service"
-    };
-    let add = format!("add \"{name}\" to `{list} = […]` of this handler in handlers.toml");
-    HostError::new(format!("this handler was not given {what} `{name}`")).help(
+    let add = format!("add {add} of this handler in handlers.toml");
+    HostError::new(format!("this handler was not given the {what} `{name}`")).help(
         match did_you_mean(name, given) {
             Some(near) => format!("did you mean `{near}`? Else {add}"),
             None => add,

@@ -63,13 +63,18 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
+pub(in crate::script) fn not_given(name: &str, granted: &[Arc<str>]) -> HostError {
+    let add = format!("\"{name}\" to `services = […]`");
+    not_granted("service", name, &add, granted.iter().map(|it| &**it))
+}
+
 fn open(context: NativeCallContext, name: ImmutableString) -> ScriptResult<Service> {
     with_run(&context, |run| {
         let granted = &run.attempt.grants.services;
         if granted.iter().any(|it| **it == *name) {
             return Ok(Service(name));
         }
-        Err(not_granted("services", &name, granted.iter().map(|it| &**it)).into())
+        Err(not_given(&name, granted).into())
     })
 }
 

@@ -4,6 +4,7 @@ mod callbacks;
 mod compiling;
 mod docs;
 mod events;
+mod grants;
 mod imports;
 mod limits;
 mod mistakes;
@@ -21,7 +22,7 @@ use crate::call::{Answer, Request};
 use crate::clock::UnixMillis;
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
-use crate::record::{Change, Record, RecordKey};
+use crate::record::{Access, Change, Granted, Record, RecordKey};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -214,7 +215,14 @@ fn attempt(event: &str) -> Attempt {
 
 fn grants() -> Grants {
     Grants {
-        collections: vec!["invoices".into(), "totals".into()],
+        collections: vec![
+            "invoices".into(),
+            "totals".into(),
+            Granted {
+                name: "rates".into(),
+                access: Access::Read,
+            },
+        ],
         services: vec!["accounting".into()],
     }
 }

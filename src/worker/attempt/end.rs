@@ -39,6 +39,7 @@ impl Attempt {
         } else {
             "skipped"
         };
+        self.shared.turns.clear(self.run.claim.id, &changes).await;
         let commit = Commit {
             claim: self.run.claim,
             handler: self.run.handler.clone(),

@@ -121,6 +121,7 @@ impl World {
             vec![chosen(Err("none".into()))],
         );
         let shared = Arc::new(Shared {
+            turns: Arc::default(),
             current: Current::new(ArcSwap::from_pointee(none)),
             ledger: opened.ledger,
             clock: clock.clone(),

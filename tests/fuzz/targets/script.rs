@@ -10,7 +10,7 @@ use hookyard::clock::UnixMillis;
 use hookyard::config::Limits;
 use hookyard::diagnostic::Severity;
 use hookyard::memory::live_bytes;
-use hookyard::record::{Record, RecordKey};
+use hookyard::record::{Access, Granted, Record, RecordKey};
 use hookyard::script::{
     Attempt, Engine, Failure, FrozenEvent, Grants, Outcome, Pass, Program, Sources, World,
     WorldError, freeze,
@@ -266,7 +266,8 @@ fn check(program: &Program, pass: &Pass) {
                     grants()
                         .collections
                         .iter()
-                        .any(|name| **name == *it.key.collection)
+                        .any(|granted| granted.access == Access::Write
+                            && *granted.name == *it.key.collection)
                 );
                 let after = it
                     .after
@@ -288,7 +289,7 @@ fn check(program: &Program, pass: &Pass) {
             grants()
                 .collections
                 .iter()
-                .any(|name| **name == *it.key.collection)
+                .any(|granted| *granted.name == *it.key.collection)
         );
     }
 }
@@ -330,7 +331,14 @@ fn told(outcome: &Outcome) -> String {
 
 fn grants() -> Grants {
     Grants {
-        collections: vec!["invoices".into(), "totals".into()],
+        collections: vec![
+            "invoices".into(),
+            "totals".into(),
+            Granted {
+                name: "rates".into(),
+                access: Access::Read,
+            },
+        ],
         services: vec!["accounting".into()],
     }
 }

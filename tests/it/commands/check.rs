@@ -36,6 +36,22 @@ fn what_is_good_is_good_with_exit_code_0() {
 }
 
 #[test]
+fn a_change_of_records_that_may_only_be_read_is_a_mistake_with_what_to_write() {
+    let handlers = HANDLERS.replace("[\"invoices\"]", "{ invoices = \"read\" }");
+    let it = check(&handlers, GOOD, &[]);
+    assert_eq!(it.code, Some(1), "{it:?}");
+    for part in [
+        "scripts/paid.rhai:1",
+        "this handler may only read the records `invoices`, and `set` changes them",
+        "write `invoices = \"write\"` in `records = { … }` of this handler in handlers.toml",
+    ] {
+        assert!(it.out.contains(part), "{part}: {}", it.out);
+    }
+    let only_reads = "records(\"invoices\").get(event.data.object.id);\n";
+    assert_eq!(check(&handlers, only_reads, &[]).code, Some(0));
+}
+
+#[test]
 fn a_mistake_of_a_script_is_shown_at_its_place_with_what_to_write_and_exit_code_1() {
     let it = check(HANDLERS, "let paid = records(\"invoces\");\n", &[]);
     let golden = "\

@@ -165,6 +165,28 @@ fn a_collection_has_a_plain_name() {
 }
 
 #[test]
+fn a_collection_is_to_be_read_or_to_be_changed() {
+    refused(
+        &handler_with(r#"records = { invoices = "write", rates = "readonly" }"#),
+        "7:41",
+        "what a handler may do with `rates` must be \"read\" or \"write\", this is `readonly`",
+        "\"read\": its script may only look at the records; \"write\": it may change them, too",
+    );
+    refused(
+        &handler_with(r#"records = { Rates = "read" }"#),
+        "7:13",
+        "`Rates` cannot be the name of a collection",
+        "write 1 to 64 of a-z, 0-9, `-` and `_`",
+    );
+    refused(
+        &handler_with("records = { rates = true }"),
+        "7:21",
+        "`rates` must be text, this is a yes or no",
+        "write `rates = \"read\"`",
+    );
+}
+
+#[test]
 fn a_handler_with_endpoints_has_one() {
     refused(
         &handler_with("endpoints = []"),

@@ -30,7 +30,7 @@ pub(super) fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, Ho
         )));
     }
     Ok(RecordKey {
-        collection: collection.0.to_string(),
+        collection: collection.0.name.to_string(),
         id: text.to_string(),
     })
 }

@@ -3,6 +3,8 @@
 mod documents;
 
 use crate::clock::UnixMillis;
+use crate::record::{Access, Granted};
+use crate::script::Grants;
 use crate::script::error::{HostError, ScriptResult};
 use crate::script::host::not_granted;
 use crate::script::state::with_run;
@@ -11,9 +13,13 @@ use crate::script::{json, limits};
 use documents::{change, fields_match, key, map_of, parse, read, shown, write};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-/// One collection, by name; holds nothing.
+/// One collection that the handler was given.
 #[derive(Clone, Debug)]
-struct Collection(ImmutableString);
+struct Collection(Granted);
+
+/// What changes records.
+pub(in crate::script) const CHANGES: [&str; 5] =
+    ["set", "update", "update_if_newer", "add", "remove"];
 
 pub(super) fn register(engine: &mut Engine) {
     engine
@@ -36,12 +42,37 @@ pub(super) fn register(engine: &mut Engine) {
 
 fn open(context: NativeCallContext, name: ImmutableString) -> ScriptResult<Collection> {
     with_run(&context, |run| {
-        let granted = &run.attempt.grants.collections;
-        if granted.iter().any(|it| **it == *name) {
-            return Ok(Collection(name));
+        let grants = &run.attempt.grants;
+        match grants.collection(&name) {
+            Some(it) => Ok(Collection(it.clone())),
+            None => Err(not_given(&name, grants).into()),
         }
-        Err(not_granted("records", &name, granted.iter().map(|it| &**it)).into())
     })
+}
+
+pub(in crate::script) fn not_given(name: &str, grants: &Grants) -> HostError {
+    let granted = &grants.collections;
+    let add = if granted.iter().any(|it| it.access == Access::Read) {
+        format!("`{name} = \"write\"` (or \"read\") to `records = {{ … }}`")
+    } else {
+        format!("\"{name}\" to `records = […]`")
+    };
+    not_granted("records", name, &add, granted.iter().map(|it| &*it.name))
+}
+
+pub(in crate::script) fn may_change(it: &Granted, function: &str) -> Result<(), HostError> {
+    match it.access {
+        Access::Write => Ok(()),
+        Access::Read => {
+            let name = &it.name;
+            let error = HostError::new(format!(
+                "this handler may only read the records `{name}`, and `{function}` changes them"
+            ));
+            Err(error.help(format!(
+                "write `{name} = \"write\"` in `records = {{ … }}` of this handler in handlers.toml"
+            )))
+        }
+    }
 }
 
 fn get(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> ScriptResult<Dynamic> {
@@ -61,6 +92,7 @@ fn set(
     fields: Dynamic,
 ) -> ScriptResult<Dynamic> {
     with_run(&context, |run| {
+        may_change(&it.0, "set")?;
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
         let map = map_of(&fields, "set")?;
@@ -75,6 +107,7 @@ fn update(
     fields: Dynamic,
 ) -> ScriptResult<Dynamic> {
     with_run(&context, |run| {
+        may_change(&it.0, "update")?;
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
         let mut map = read(run, &key)?.unwrap_or_default();
@@ -92,6 +125,7 @@ fn update_if_newer(
     fields: Dynamic,
 ) -> ScriptResult<bool> {
     with_run(&context, |run| {
+        may_change(&it.0, "update_if_newer")?;
         let key = key(it, &id)?;
         let at = created
             .as_int()
@@ -125,6 +159,7 @@ fn add(
     number: Dynamic,
 ) -> ScriptResult<Dynamic> {
     with_run(&context, |run| {
+        may_change(&it.0, "add")?;
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
         let mut map = read(run, &key)?.unwrap_or_default();
@@ -164,6 +199,7 @@ fn sum(a: &Dynamic, b: &Dynamic) -> Option<Dynamic> {
 /// Whether there was one.
 fn remove(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> ScriptResult<bool> {
     with_run(&context, |run| {
+        may_change(&it.0, "remove")?;
         let key = key(it, &id)?;
         let seen = run.view.record(&mut *run.world, &key)?;
         let existed = seen.body.is_some();
@@ -230,8 +266,13 @@ fn find(
             texts.push((name.to_string(), text));
         }
         let is_match = |body: &str| fields_match(context, body, &wanted);
-        run.view
-            .find(&mut *run.world, &it.0, &texts, limit as usize, is_match)
+        run.view.find(
+            &mut *run.world,
+            &it.0.name,
+            &texts,
+            limit as usize,
+            is_match,
+        )
     })?;
     found
         .into_iter()

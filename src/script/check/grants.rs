@@ -1,0 +1,97 @@
+//! `records("…")` and `service("…")`: that the handler was given them, and for changing what is changed.
+
+use super::super::host::{records, services};
+use super::super::library::Unit;
+use super::Check;
+use rhai::{ASTNode, BinaryExpr, Expr, FnCallExpr, Position, Stmt};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What variables of a file are surely collections of this name. Empty text: of several, or something else as well.
+pub(super) type Collections = BTreeMap<String, String>;
+
+impl Check<'_> {
+    pub(super) fn service(&mut self, call: &FnCallExpr, position: Position) {
+        let Some(name) = literal(call) else { return };
+        let given = &self.grants.services;
+        if !given.iter().any(|it| **it == *name) {
+            let error = services::not_given(name, given);
+            self.find(position, error.message, error.help);
+        }
+    }
+
+    pub(super) fn records(&mut self, call: &FnCallExpr, position: Position) {
+        let Some(name) = literal(call) else { return };
+        if self.grants.collection(name).is_none() {
+            let error = records::not_given(name, self.grants);
+            self.find(position, error.message, error.help);
+        }
+    }
+
+    /// `records("invoices").set(…)`, or `.set(…)` of a variable that can be nothing else than these records.
+    pub(super) fn change(&mut self, dot: &BinaryExpr) {
+        let name = match &dot.lhs {
+            Expr::FnCall(call, _) if call.name == "records" => literal(call).map(str::to_owned),
+            Expr::Variable(it, ..) => self.collections.get(it.1.as_str()).cloned(),
+            _ => None,
+        };
+        let (call, position) = match &dot.rhs {
+            Expr::MethodCall(call, position) => (call, *position),
+            Expr::Dot(it, ..) | Expr::Index(it, ..) => match &it.lhs {
+                Expr::MethodCall(call, position) => (call, *position),
+                _ => return,
+            },
+            _ => return,
+        };
+        let Some(granted) = name.and_then(|it| self.grants.collection(&it)) else {
+            return;
+        };
+        if records::CHANGES.contains(&call.name.as_str())
+            && let Err(error) = records::may_change(granted, &call.name)
+        {
+            self.find(position, error.message, error.help);
+        }
+    }
+}
+
+fn literal(call: &FnCallExpr) -> Option<&str> {
+    match call.args.first() {
+        Some(Expr::StringConstant(name, _)) => Some(name),
+        Some(_) | None => None,
+    }
+}
+
+pub(super) fn collections_of(unit: &Unit) -> Collections {
+    let mut found = Collections::new();
+    let mut others: BTreeSet<String> = BTreeSet::new();
+    unit.ast.walk(&mut |path: &[ASTNode]| {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Var(it, ..))) => {
+                let variable = it.0.name.to_string();
+                let name = match &it.1 {
+                    Expr::FnCall(call, _) if call.name == "records" => literal(call),
+                    _ => None,
+                };
+                let known = found.insert(variable.clone(), name.unwrap_or_default().to_owned());
+                if known.is_some_and(|it| Some(it.as_str()) != name) || name.is_none() {
+                    others.insert(variable);
+                }
+            }
+            Some(ASTNode::Stmt(Stmt::Assignment(it))) => {
+                if let Expr::Variable(variable, ..) = &it.1.lhs {
+                    others.insert(variable.1.to_string());
+                }
+            }
+            Some(ASTNode::Stmt(Stmt::For(it, _))) => {
+                others.insert(it.0.name.to_string());
+            }
+            Some(_) | None => {}
+        }
+        true
+    });
+    // A function's values have their names from whoever calls it.
+    for it in unit.ast.iter_fn_def() {
+        others.extend(it.params.iter().map(ToString::to_string));
+    }
+    found.retain(|it, _| !others.contains(it));
+    found
+}
