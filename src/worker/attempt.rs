@@ -87,6 +87,8 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         if let Some(end) = it.run_through().await {
             return end;
         }
+        // It comes straight from its acceptance no longer: it may have made calls, which must not be made again.
+        it.run.event = None;
     }
     // Somebody writes the same records all the time; others are to have their turn before this one tries again.
     End::Unwritten
