@@ -88,6 +88,8 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         if let Some(end) = it.run_through().await {
             return end;
         }
+        // It comes straight from its acceptance no longer: it may have made calls, which must not be made again.
+        it.run.event = None;
         if !it.may_begin_anew().await {
             break;
         }

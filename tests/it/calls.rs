@@ -1,5 +1,6 @@
 //! Calls happen once: killed at each step, with scripts that are edited between attempts, and what an operator decides.
 
+mod conflict;
 mod decided;
 mod edited;
 mod killed;

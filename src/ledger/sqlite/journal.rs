@@ -7,7 +7,7 @@ use super::commit::{are_current, is_held_by};
 use super::writer::{ApplyError, Applying, Tables};
 use rusqlite::{Connection, params};
 
-/// Writes a call down, unless what the script has read is stale or the run is no longer the caller's. A call that is
+/// Writes a call down, unless it is settled, what the script has read is stale, or the run is no longer the caller's. A call that is
 /// sent again has its row already, which then says so.
 pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
     if !is_held_by(&tables.connection, it.claim)? {
@@ -17,13 +17,14 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
         return Ok(Applied::Stale);
     }
     let entry = &it.entry;
-    tables
+    let written = tables
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
                version, now, seen, intended_at, path)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL",
+             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL
+               WHERE journal.state <> 'settled'",
         )?
         .execute(params![
             it.claim.id.0,
@@ -41,7 +42,12 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
             entry.intended_at.0,
             entry.path,
         ])?;
-    Ok(Applied::Done)
+    // Whoever would send a settled call has not seen the journal as it is.
+    Ok(if written == 1 {
+        Applied::Done
+    } else {
+        Applied::Stale
+    })
 }
 
 /// Writes down what became of a call. That it took effect stands even when the run was taken away meanwhile; nothing

@@ -255,3 +255,22 @@ async fn a_word_on_a_call_is_used_up_by_sending_it_and_not_by_failing_to() {
         assert_eq!(entry().decided, word);
     }
 }
+
+#[tokio::test]
+async fn a_settled_call_is_not_written_down_to_be_sent_again() {
+    let scene = Scene::new();
+    let claim = with_an_intended_call(&scene).await;
+    let ledger = &scene.opened.ledger;
+    let entry = || scene.reader().journal(run(1)).unwrap().remove(0);
+    let intent = Intent {
+        claim,
+        entry: entry(),
+        reads: vec![],
+    };
+    ledger
+        .settle(settle(claim, CallState::Settled))
+        .await
+        .unwrap();
+    assert_eq!(ledger.intent(intent).await, Ok(Applied::Stale));
+    assert_eq!(entry().state, CallState::Settled);
+}

@@ -53,7 +53,6 @@ impl Attempt {
             sight: self.sight.clone(),
             now: self.now,
             is_first,
-            has_lost: 0 < self.contention.losses.count,
             lost: self.shared.lost.clone(),
         };
         // The thread's, or that of whoever gives the thread up: the one that comes first.
@@ -108,8 +107,6 @@ struct Ingredients {
     sight: Arc<Mutex<Sight>>,
     now: UnixMillis,
     is_first: bool,
-    /// It has begun anew, and may have made calls before.
-    has_lost: bool,
     lost: Arc<Lost>,
 }
 
@@ -168,12 +165,12 @@ impl Ingredients {
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.
     fn look_back(&mut self, reader: &Arc<Mutex<Reader>>) -> Result<(), ReadError> {
         // A run that comes straight from its acceptance has no past.
-        let run = &self.run;
-        let is_new = run.event.is_some() && run.attempts == 0 && run.claim.epoch == 0;
-        let (entries, matching) = if is_new && !self.has_lost {
+        let is_new =
+            self.run.event.is_some() && self.run.attempts == 0 && self.run.claim.epoch == 0;
+        let (entries, matching) = if is_new {
             (Vec::new(), Matching::Usual)
         } else {
-            let (reader, id) = (lock(reader), run.claim.id);
+            let (reader, id) = (lock(reader), self.run.claim.id);
             (reader.journal(id)?, reader.matching(id)?)
         };
         let past = Past::of(&entries, &self.version);
