@@ -112,6 +112,8 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
             return end;
         }
     }
+        // It does not come straight from its acceptance any more: the calls that were made stand in its journal.
+        it.run.event = None;
     // Somebody writes the same records all the time; others are to have their turn before this one tries again.
     End::Unwritten
 }
