@@ -85,11 +85,11 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     let in_force = shared.current.load_full();
     let Some(loaded) = in_force.handler(&run.handler).cloned() else {
         let why = format!("handler `{}` is not in handlers.toml", run.handler);
-        return hold(&shared, &run, why).await;
+        return hold(&shared, &in_force, &run, why).await;
     };
     let usual = match loaded.program() {
         Ok(it) => it,
-        Err(why) => return hold(&shared, &run, why.to_owned()).await,
+        Err(why) => return hold(&shared, &in_force, &run, why.to_owned()).await,
     };
     let (program, says) = canary::pick(&shared, &loaded, usual, &run).await;
     let started_at = shared.clock.now();
@@ -118,7 +118,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     End::Unwritten
 }
 
-async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
+async fn hold(shared: &Shared, in_force: &InForce, run: &OpenRun, why: String) -> End {
     warn!(run.id = %run.claim.id, handler = %run.handler, "run {} is held: {why}", run.claim.id);
     let postponed = shared
         .ledger
@@ -133,9 +133,21 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
         })
         .await;
     end_of(postponed, End::Parked { until: None })
+    if postponed == Ok(Applied::Done) && in_force.is_outdated(&shared.current) {
+        shared.held_late.notify_one();
+    }
 }
 
 /// What the ledger's answer to the end of a run means for its lane.
+/// A number from 0 to 1 of this attempt's own, so that runs which failed together do not come back together; the same
+/// whenever it is asked for.
+fn spread(run: RunId, number: u32) -> f64 {
+    let mut hash = Xxh3Default::new();
+    hash.update(&run.0.to_le_bytes());
+    hash.update(&number.to_le_bytes());
+    f64::from((hash.digest() >> 32) as u32) / f64::from(u32::MAX)
+}
+
 fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
     match applied {
         Ok(Applied::Done) => end,
@@ -161,7 +173,9 @@ impl Attempt {
                     return Some(self.fail(failure, Vec::new()).await);
                 }
                 Err(NoPass::Stuck(silent_for)) => return Some(self.stuck(silent_for).await),
-                Err(NoPass::Held(why)) => return Some(hold(&self.shared, &self.run, why).await),
+                Err(NoPass::Held(why)) => {
+                    return Some(hold(&self.shared, &self.in_force, &self.run, why).await);
+                }
             };
             is_first = false;
             self.now = passed.now;

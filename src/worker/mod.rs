@@ -57,6 +57,8 @@ struct Shared {
     tried: Arc<Notify>,
 }
 
+    /// Rings when a run was held by a version that was in force no more.
+    held_late: Arc<Notify>,
 impl Shared {
     fn put_off(&self) -> MutexGuard<'_, PutOff> {
         self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
@@ -92,6 +94,7 @@ impl Worker {
             tried: Arc::default(),
         });
         Ok(Self {
+            held_late: Arc::default(),
             shared,
             watch,
             arrivals,
@@ -118,6 +121,11 @@ impl Worker {
 
     /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.
     pub async fn run(self, shutdown: CancellationToken) {
+    /// Rings when a run was held by a version that was in force no more.
+    pub fn held_late(&self) -> Arc<Notify> {
+        self.shared.held_late.clone()
+    }
+
         let engines = self.shared.engines.clone();
         dispatch::dispatch(
             self.shared,
