@@ -9,8 +9,8 @@ use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::ledger::running::{BLAME_MAX, Suspect};
-use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::{BlockedByDead, ReadError, Reader};
+use crate::ledger::sqlite::{Arrival, Arrivals};
 use crate::run::{Lane, RunId, State};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,8 +81,14 @@ pub(super) async fn dispatch(
                 if arrived.overflowed {
                     it.leave_on_disk();
                 }
-                for run in arrived.runs {
-                    it.arrive(run);
+                for arrival in arrived.runs {
+                    match arrival {
+                        Arrival::Ready(run) => it.arrive(run),
+                        Arrival::Held(lane) => it.lanes.arrive_held(lane),
+                    }
+                }
+                while let Some(ended) = it.attempts.try_join_next() {
+                    it.ended(ended);
                 }
             }
             Some(ended) = it.attempts.join_next() => it.ended(ended),
