@@ -160,6 +160,7 @@ impl Host {
             clock.clone(),
         )?;
         let (nudge, tried, lost) = (worker.nudge(), worker.tried(), worker.lost());
+        let held_late = worker.held_late();
         let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
@@ -205,6 +206,7 @@ impl Host {
                 dictionary.clone(),
                 clock.clone(),
                 readiness.clone(),
+                held_late.clone(),
             );
             let (handing, handed) = mpsc::channel(HANDOVERS_MAX);
             runtimes.push(handing);
@@ -232,6 +234,11 @@ impl Host {
             shutdown.clone(),
         ));
         tasks.spawn(reload::judge(reloader.clone(), tried, shutdown.clone()));
+        tasks.spawn(reload::release_late(
+            reloader.clone(),
+            held_late,
+            shutdown.clone(),
+        ));
         let operator = Arc::new(Operator {
             ledger: ledger.clone(),
             reader: std::sync::Mutex::new(Reader::open(&options.folder)?),

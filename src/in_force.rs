@@ -104,6 +104,12 @@ impl InForce {
         Self::new(self.config.clone(), self.services.clone(), all.collect())
     }
 
+    /// Whether another version is in force by now. Whoever has held a run by this one is to say so then: what the reload
+    /// released it did before.
+    pub fn is_outdated(&self, current: &Current) -> bool {
+        !std::ptr::eq(self, &**current.load())
+    }
+
     pub fn handlers(&self) -> &[Arc<LoadedHandler>] {
         &self.handlers
     }

@@ -14,11 +14,7 @@ pub(super) fn read(it: &Text<'_>) -> Option<Pattern> {
         .strip_prefix('?')
         .map_or((false, written), |rest| (true, rest));
     let Some(pattern) = parse(text) else {
-        let help = if it.findings.is_full() {
-            String::new()
-        } else {
-            shape_help(text)
-        };
+        let help = help_for(it, || shape_help(text));
         it.error(format!("`{}` is not an event type", it.shown()), help);
         return None;
     };
@@ -34,11 +30,7 @@ pub(super) fn read(it: &Text<'_>) -> Option<Pattern> {
             "leave the `?` out, so that a later mistake in it is found",
         ),
         (false, false) => {
-            let help = if it.findings.is_full() {
-                String::new()
-            } else {
-                unknown_help(text)
-            };
+            let help = help_for(it, || unknown_help(text));
             it.error(format!("Stripe has no event type `{}`", it.shown()), help);
             return None;
         }
@@ -65,6 +57,17 @@ fn parse(text: &str) -> Option<Pattern> {
     } else {
         Pattern::Exact(text.to_owned())
     })
+}
+
+/// A part of what a variable holds may be part of a secret.
+fn help_for(it: &Text<'_>, help: impl FnOnce() -> String) -> String {
+    if it.findings.is_full() {
+        String::new()
+    } else if it.is_filled_in() {
+        "write the type itself: a variable stands here".to_owned()
+    } else {
+        help()
+    }
 }
 
 fn shape_help(text: &str) -> String {

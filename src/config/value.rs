@@ -146,10 +146,26 @@ impl Text<'_> {
 
     /// What is wrong with it, and what to write instead.
     pub(super) fn error(&self, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (self.unfilled(message.into()), self.unfilled(help.into()));
         self.findings.error(self.at.clone(), message, help);
     }
 
     pub(super) fn warning(&self, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (self.unfilled(message.into()), self.unfilled(help.into()));
         self.findings.warning(self.at.clone(), message, help);
+    }
+
+    /// Whether a variable stands in it.
+    pub(super) fn is_filled_in(&self) -> bool {
+        self.value != self.written
+    }
+
+    /// What is said of it, as it stands in the file.
+    fn unfilled(&self, said: String) -> String {
+        if self.is_filled_in() && !self.value.is_empty() {
+            said.replace(&self.value, self.written)
+        } else {
+            said
+        }
     }
 }

@@ -136,6 +136,11 @@ impl Operator {
                 Err(error) => return Reply::Refused(error.to_string()),
             }
         }
+        if in_force.is_outdated(&self.current)
+            && let Err(error) = self.reloader.align_again().await
+        {
+            return Reply::Refused(error.to_string());
+        }
         if made.is_empty() {
             return Reply::Refused(format!(
                 "no handler takes event {id}; name one with --handler"

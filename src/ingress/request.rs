@@ -17,6 +17,7 @@ use hyper::body::{Body, Incoming};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tracing::{error, warn};
 
 /// All that a request is answered with; one a runtime.
@@ -27,6 +28,7 @@ pub struct Intake {
     dictionary: Dictionary,
     clock: Arc<dyn Clock>,
     readiness: Readiness,
+    held_late: Arc<Notify>,
 }
 
 /// What `/readyz` says: nothing when the host is as it should be.
@@ -50,6 +52,7 @@ impl Intake {
         dictionary: Dictionary,
         clock: Arc<dyn Clock>,
         readiness: Readiness,
+        held_late: Arc<Notify>,
     ) -> Self {
         Self {
             current,
@@ -58,6 +61,7 @@ impl Intake {
             dictionary,
             clock,
             readiness,
+            held_late,
         }
     }
 
@@ -111,6 +115,7 @@ impl Intake {
             warn!(%endpoint, event.id = %parsed.envelope.id, "a verified payload is no event; it is kept as unreadable: {why}");
         }
         let runs = in_force.plan(&parsed, &endpoint, &scope);
+        let is_held = runs.iter().any(|it| it.held.is_some());
         let packed = match self.dictionary.pack(&body) {
             Ok(it) => it,
             Err(error) => return self.not_stored(&LedgerError::Refused(error.to_string())),
@@ -133,7 +138,12 @@ impl Intake {
             })
             .await
         {
-            Ok(receipt) => ack::ok(receipt),
+            Ok(receipt) => {
+                if is_held && in_force.is_outdated(&self.current) {
+                    self.held_late.notify_one();
+                }
+                ack::ok(receipt)
+            }
             Err(why) => self.not_stored(&why),
         }
     }

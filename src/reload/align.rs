@@ -10,11 +10,45 @@ use crate::ledger::sqlite::read::ReadError;
 use crate::ledger::{LedgerError, Ordered};
 use crate::run::{Lane, RunId};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// Runs of a bite with the lanes that a handler gives them, and the last run that was looked at; none when all were.
 type Bite = (Vec<(RunId, Lane)>, Option<RunId>);
 
+/// Between two tries to release what was held late.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Looks again whenever a run was held by a version that was in force no more, until shutdown: the reload that brought a
+/// good one had released what it found, and this run came after.
+pub async fn release_late(
+    reloader: Arc<Reloader>,
+    held_late: Arc<Notify>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = held_late.notified() => {}
+        }
+        if let Err(error) = reloader.align_again().await {
+            warn!(%error, "runs that were held late could not be released, trying again: {error}");
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+            held_late.notify_one();
+        }
+    }
+}
+
 impl Reloader {
+    /// For runs that were held by a version that was in force no more.
+    pub async fn align_again(&self) -> Result<(), LedgerError> {
+        let _turn = self.turn.lock().await;
+        let now = self.current.load_full();
+        self.align(&now).await
+    }
+
     /// Holds open runs of handlers that are gone, releases held ones of handlers that are good again, and puts runs into
     /// other lanes where `order_by` changed.
     pub(super) async fn align(&self, now: &InForce) -> Result<(), LedgerError> {

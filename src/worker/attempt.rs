@@ -11,6 +11,7 @@ use super::world::Sight;
 use crate::clock::UnixMillis;
 use crate::event::Event;
 use crate::in_force::{InForce, LoadedHandler};
+use crate::ledger::Applied;
 use crate::ledger::decision::Needs;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::run::State;
@@ -61,11 +62,11 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     let in_force = shared.current.load_full();
     let Some(loaded) = in_force.handler(&run.handler).cloned() else {
         let why = format!("handler `{}` is not in handlers.toml", run.handler);
-        return hold(&shared, &run, why).await;
+        return hold(&shared, &in_force, &run, why).await;
     };
     let usual = match loaded.program() {
         Ok(it) => it,
-        Err(why) => return hold(&shared, &run, why.to_owned()).await,
+        Err(why) => return hold(&shared, &in_force, &run, why.to_owned()).await,
     };
     let (program, says) = canary::pick(&shared, &loaded, usual, &run).await;
     let started_at = shared.clock.now();
@@ -98,7 +99,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     End::Unwritten
 }
 
-async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
+async fn hold(shared: &Shared, in_force: &InForce, run: &OpenRun, why: String) -> End {
     warn!(run.id = %run.claim.id, handler = %run.handler, "run {} is held: {why}", run.claim.id);
     let postponed = shared
         .ledger
@@ -113,6 +114,9 @@ async fn hold(shared: &Shared, run: &OpenRun, why: String) -> End {
             attempt: None,
         })
         .await;
+    if postponed == Ok(Applied::Done) && in_force.is_outdated(&shared.current) {
+        shared.held_late.notify_one();
+    }
     end_of(postponed, End::Parked { until: None })
 }
 
@@ -139,7 +143,9 @@ impl Attempt {
                     return Some(self.fail(failure, Vec::new()).await);
                 }
                 Err(NoPass::Stuck(silent_for)) => return Some(self.stuck(silent_for).await),
-                Err(NoPass::Held(why)) => return Some(hold(&self.shared, &self.run, why).await),
+                Err(NoPass::Held(why)) => {
+                    return Some(hold(&self.shared, &self.in_force, &self.run, why).await);
+                }
             };
             is_first = false;
             self.now = passed.now;

@@ -11,8 +11,8 @@ use super::waiting::Waiting;
 use crate::clock::UnixMillis;
 use crate::ledger::request::OpenRun;
 use crate::ledger::running::Suspect;
-use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::{Arrival, Arrivals};
 use crate::run::{Lane, RunId};
 use looks::Look;
 use std::collections::HashMap;
@@ -78,8 +78,14 @@ pub(super) async fn dispatch(
                 if arrived.overflowed {
                     it.leave_on_disk();
                 }
-                for run in arrived.runs {
-                    it.arrive(run);
+                for arrival in arrived.runs {
+                    match arrival {
+                        Arrival::Ready(run) => it.arrive(run),
+                        Arrival::Held(lane) => it.lanes.arrive_held(lane),
+                    }
+                }
+                while let Some(ended) = it.attempts.try_join_next() {
+                    it.ended(ended);
                 }
             }
             Some(ended) = it.attempts.join_next() => it.ended(ended),

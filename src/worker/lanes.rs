@@ -88,6 +88,17 @@ impl Lanes {
         Follow::Nothing
     }
 
+    /// A run that was just accepted, and may not start. It lies on disk: whatever comes after it in its lane waits there too.
+    pub(super) fn arrive_held(&mut self, lane: Lane) {
+        match self.lanes.get_mut(&lane) {
+            Some(queue) => {
+                queue.came_meanwhile = true;
+                queue.more_on_disk = true;
+            }
+            None => self.park(lane),
+        }
+    }
+
     /// A run that came back or was made later than its place in the lane says: by an operator, or by its time.
     pub(super) fn come_back(&mut self, run: OpenRun) -> Follow {
         let Some(queue) = self.lanes.get_mut(&run.lane) else {
@@ -223,6 +234,10 @@ impl Lanes {
     /// The lane's running run stays at its head and may not start: it waits, is held, or is dead and blocks.
     pub(super) fn parked(&mut self, lane: Lane) {
         self.close(lane);
+        self.park(lane);
+    }
+
+    fn park(&mut self, lane: Lane) {
         if self.parked.len() < PARKED_MAX {
             self.parked.insert(lane);
         } else {

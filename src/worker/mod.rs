@@ -64,6 +64,8 @@ struct Shared {
     reader: Arc<Mutex<Reader>>,
     /// Rings when there is news of a version that is tried.
     tried: Arc<Notify>,
+    /// Rings when a run was held by a version that was in force no more.
+    held_late: Arc<Notify>,
     wire: Wire,
 }
 
@@ -101,6 +103,7 @@ impl Worker {
             stopping: CancellationToken::new(),
             reader: reader.clone(),
             tried: Arc::default(),
+            held_late: Arc::default(),
             wire: Wire::default(),
         });
         Ok(Self {
@@ -126,6 +129,11 @@ impl Worker {
     /// Rings when there is news of a version that is tried.
     pub fn tried(&self) -> Arc<Notify> {
         self.shared.tried.clone()
+    }
+
+    /// Rings when a run was held by a version that was in force no more.
+    pub fn held_late(&self) -> Arc<Notify> {
+        self.shared.held_late.clone()
     }
 
     /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.

@@ -2,6 +2,7 @@
 
 use super::super::Receipt;
 use super::super::request::{Accept, Claim, OpenRun, PlannedRun};
+use super::Arrival;
 use super::seen::DedupeKey;
 use super::writer::{Applying, Tables};
 use crate::event::Event;
@@ -97,8 +98,7 @@ fn lacking_runs(
         .collect())
 }
 
-/// Makes runs of a stored event, with ids from `first` on; those that can start are told to the worker once the batch is
-/// committed.
+/// Makes runs of a stored event, with ids from `first` on; the worker is told of them once the batch is committed.
 pub(super) fn make_runs(
     tables: &mut Tables,
     first: RunId,
@@ -120,8 +120,10 @@ pub(super) fn make_runs(
                  VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)",
             )?
             .execute(params![id.0, run.handler, run.lane.0, state.as_str(), replay, run.held])?;
-        if run.held.is_none() {
-            tables.arrived.push(OpenRun {
+        tables.arrived.push(if run.held.is_some() {
+            Arrival::Held(run.lane)
+        } else {
+            Arrival::Ready(OpenRun {
                 claim: Claim { id, epoch: 0 },
                 handler: run.handler.clone(),
                 lane: run.lane,
@@ -129,8 +131,8 @@ pub(super) fn make_runs(
                 forgiven: 0,
                 replay,
                 event: event.cloned(),
-            });
-        }
+            })
+        });
         made.push(id);
     }
     Ok(made)

@@ -22,6 +22,7 @@ use super::folder::Folder;
 use super::queue::Queue;
 use super::request::OpenRun;
 use super::{Ledger, LedgerError};
+use crate::run::Lane;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,7 +62,15 @@ impl Threads {
     }
 }
 
-/// Runs that a commit has just made ready, for the worker. Bounded: what does not fit is found on disk.
+/// What a commit has just made, in its order.
+pub enum Arrival {
+    /// It may start.
+    Ready(OpenRun),
+    /// One that may not, and that no later run of its lane may overtake.
+    Held(Lane),
+}
+
+/// Runs that a commit has just made, for the worker. Bounded: what does not fit is found on disk.
 #[derive(Default)]
 pub struct Arrivals {
     inbox: Mutex<Arrived>,
@@ -71,7 +80,7 @@ pub struct Arrivals {
 /// Runs, and whether there were more than fitted.
 #[derive(Default)]
 pub struct Arrived {
-    pub runs: Vec<OpenRun>,
+    pub runs: Vec<Arrival>,
     pub overflowed: bool,
 }
 
@@ -83,7 +92,7 @@ impl Arrivals {
         std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn leave(&self, mut runs: Vec<OpenRun>) {
+    fn leave(&self, mut runs: Vec<Arrival>) {
         if runs.is_empty() {
             return;
         }

@@ -2,6 +2,7 @@
 
 use super::super::Ordered;
 use super::super::request::{Claim, OpenRun, Order, PlannedRun};
+use super::Arrival;
 use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
@@ -81,7 +82,7 @@ fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
         .optional()?;
     match ready {
         Some(it) => {
-            tables.arrived.push(it);
+            tables.arrived.push(Arrival::Ready(it));
             Ok(Ordered::Done { affected: 1 })
         }
         None => not_open(tables, run),

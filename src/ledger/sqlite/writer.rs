@@ -2,11 +2,10 @@
 
 use super::super::desk::Desk;
 use super::super::queue::Queue;
-use super::super::request::OpenRun;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
 use super::checkpoint::{self, Signal};
 use super::seen::Seen;
-use super::{Arrivals, Verdict, accept, commit, journal, judge, order};
+use super::{Arrival, Arrivals, Verdict, accept, commit, journal, judge, order};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,8 +26,8 @@ pub(super) struct Tables {
     pub next: Next,
     /// Up to which event retention has looked in its present round.
     pub pruned_through: i64,
-    /// Runs made ready by the batch so far.
-    pub arrived: Vec<OpenRun>,
+    /// Runs that the batch has made, or made ready, so far.
+    pub arrived: Vec<Arrival>,
 }
 
 /// Given back when a batch is rolled back.

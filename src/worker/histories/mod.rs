@@ -132,6 +132,7 @@ impl World {
             stopping: CancellationToken::new(),
             reader: Arc::new(Mutex::new(Reader::open(&folder).unwrap())),
             tried: Arc::new(Notify::new()),
+            held_late: Arc::default(),
             wire: Wire::Model(model.clone()),
         });
         Self {

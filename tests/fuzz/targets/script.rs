@@ -372,9 +372,18 @@ impl Probe {
     }
 
     fn check(&self) {
-        let pass = self
-            .program
-            .run(&an_attempt(), &self.event, Box::new(Given));
+        let run = || {
+            self.program
+                .run(&an_attempt(), &self.event, Box::new(Given))
+        };
+        let mut pass = run();
+        // Another program may have the processor for longer than a script may run.
+        for _ in 0..20 {
+            if !is_by_chance(&pass.outcome) {
+                break;
+            }
+            pass = run();
+        }
         match &pass.outcome {
             Outcome::Done { changes } => {
                 assert_eq!(changes[0].after.as_deref(), Some("{\"n\":2468}"));

@@ -282,3 +282,21 @@ fn a_value_is_there() {
         r#"text stands between two double quotes: "like this""#,
     );
 }
+
+#[test]
+fn what_a_variable_holds_is_shown_in_no_message() {
+    let secret = |_: Variable<'_>| Ok("whsec_nobody".to_owned());
+    for (before, line) in [
+        ("events = [\"invoice.paid\"]", "events = [\"${A}\"]"),
+        ("events = [\"invoice.paid\"]", "events = [\"${A}.*\"]"),
+        ("script = \"scripts/h.rhai\"", "script = \"${A}\""),
+        ("[handlers.h]", "[handlers.h]\norder_by = \"${A}.\""),
+        ("[handlers.h]", "[handlers.h]\non_dead = \"${A}\""),
+        ("[handlers.h]", "[handlers.h]\nservices = [\"${A}\"]"),
+        ("[handlers.h]", "[handlers.h]\nrecords = [\"${A}!\"]"),
+    ] {
+        let text = file_where(before, line);
+        let found = parse(&text, "handlers.toml", &secret).unwrap_err();
+        assert!(!shown(&found).contains("nobody"), "{}", shown(&found));
+    }
+}
