@@ -26,6 +26,16 @@ struct Waiting {
     closed: Option<LedgerError>,
 }
 
+impl Waiting {
+    fn batch(&mut self) -> Vec<Request> {
+        let mut batch = take_front(&mut self.accepts);
+        self.accepts_bytes = self.accepts.iter().map(accept_bytes).sum();
+        batch.append(&mut take_front(&mut self.urgent));
+        batch.append(&mut take_front(&mut self.results));
+        batch
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
@@ -107,11 +117,13 @@ impl Queue {
                     .unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let mut batch = take_front(&mut waiting.accepts);
-        waiting.accepts_bytes = waiting.accepts.iter().map(accept_bytes).sum();
-        batch.append(&mut take_front(&mut waiting.urgent));
-        batch.append(&mut take_front(&mut waiting.results));
-        Some(batch)
+        Some(waiting.batch())
+    }
+
+    /// The same without waiting; empty when nothing waits.
+    #[cfg(test)]
+    pub(super) fn take_now(&self) -> Vec<Request> {
+        self.lock().batch()
     }
 
     /// Refuses all that comes from now on, with this reason. The first reason stays.

@@ -14,13 +14,14 @@ use crate::ledger::request::{AttemptReport, Commit, JournalEntry, OpenRun, Postp
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
-use crate::run::{Next, State, after_failure};
+use crate::run::{Next, RunId, State, after_failure};
 use crate::script::{self, Failure, LogLine, Outcome, Program};
 use crate::services::NotNow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,9 +112,9 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         if let Some(end) = it.run_through().await {
             return end;
         }
-    }
         // It does not come straight from its acceptance any more: the calls that were made stand in its journal.
         it.run.event = None;
+    }
     // Somebody writes the same records all the time; others are to have their turn before this one tries again.
     End::Unwritten
 }
@@ -132,13 +133,12 @@ async fn hold(shared: &Shared, in_force: &InForce, run: &OpenRun, why: String) -
             attempt: None,
         })
         .await;
-    end_of(postponed, End::Parked { until: None })
     if postponed == Ok(Applied::Done) && in_force.is_outdated(&shared.current) {
         shared.held_late.notify_one();
     }
+    end_of(postponed, End::Parked { until: None })
 }
 
-/// What the ledger's answer to the end of a run means for its lane.
 /// A number from 0 to 1 of this attempt's own, so that runs which failed together do not come back together; the same
 /// whenever it is asked for.
 fn spread(run: RunId, number: u32) -> f64 {
@@ -148,6 +148,7 @@ fn spread(run: RunId, number: u32) -> f64 {
     f64::from((hash.digest() >> 32) as u32) / f64::from(u32::MAX)
 }
 
+/// What the ledger's answer to the end of a run means for its lane.
 fn end_of(applied: Result<Applied, LedgerError>, end: End) -> End {
     match applied {
         Ok(Applied::Done) => end,
@@ -377,7 +378,7 @@ impl Attempt {
             .as_ref()
             .and_then(|it| it.retry_after.as_deref())
             .and_then(|it| crate::services::retry_after(it, now));
-        let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+        let random = spread(self.run.claim.id, self.number());
         let policy = &self.loaded.handler.retry;
         let (id, number) = (self.run.claim.id, self.number());
         let place = format!("{}:{}", failure.script, failure.line);

@@ -104,6 +104,7 @@ async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, Called> {
         waiting_max: awake_max * if is_awake { 2 } else { 1 },
     };
     let turn = tokio::select! {
+        biased;
         turn = attempt.in_force.services.turn(request, &caller) => turn,
         () = shared.stopping.cancelled() => return Err(Called::Unwritten),
     };

@@ -12,7 +12,7 @@ use crate::ledger::running::{BLAME_MAX, Suspect};
 use crate::ledger::sqlite::read::{BlockedByDead, ReadError, Reader};
 use crate::ledger::sqlite::{Arrival, Arrivals};
 use crate::run::{Lane, RunId, State};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -74,8 +74,19 @@ pub(super) async fn dispatch(
         it.scan();
         let due = it.until_due();
         let are_put_off = !it.shared.put_off().is_empty();
+        // In this order, so that the same things happening lead to the same: what is rare comes before what may never
+        // rest, and what has ended is taken beside each arrival.
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => break,
+            () = nudge.notified() => {
+                it.rescan();
+                it.reload_waiting();
+                it.find_put_off();
+            }
+            () = tokio::time::sleep(due) => it.wake_due(),
+            _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
+            Some(look) = it.looks.join_next() => it.looked(look),
             () = arrivals.bell.notified() => {
                 let arrived = arrivals.take();
                 if arrived.overflowed {
@@ -92,15 +103,7 @@ pub(super) async fn dispatch(
                 }
             }
             Some(ended) = it.attempts.join_next() => it.ended(ended),
-            Some(look) = it.looks.join_next() => it.looked(look),
             () = it.shared.engines.room.notified() => {}
-            () = nudge.notified() => {
-                it.rescan();
-                it.reload_waiting();
-                it.find_put_off();
-            }
-            () = tokio::time::sleep(due) => it.wake_due(),
-            _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
         }
     }
     it.shared.stopping.cancel();
@@ -127,7 +130,7 @@ struct Dispatcher {
     generation: u64,
     looks: JoinSet<Look>,
     /// Runs that were in an engine at an unclean end: they run first, and alone.
-    suspects: HashMap<RunId, u32>,
+    suspects: BTreeMap<RunId, u32>,
 }
 
 /// A scan of the open runs.
@@ -383,6 +386,12 @@ impl Dispatcher {
 
     fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
         let reader = self.reader.clone();
+        #[cfg(test)]
+        if self.shared.engines.is_by_hand() {
+            self.looks
+                .spawn(async move { look(&super::engines::lock(&reader)) });
+            return;
+        }
         self.looks
             .spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
     }

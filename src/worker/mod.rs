@@ -11,6 +11,8 @@ mod lost;
 mod places;
 mod put_off;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod waiting;
 mod world;
@@ -55,10 +57,10 @@ struct Shared {
     reader: Arc<Mutex<Reader>>,
     /// Rings when there is news of a version that is tried.
     tried: Arc<Notify>,
-}
-
     /// Rings when a run was held by a version that was in force no more.
     held_late: Arc<Notify>,
+}
+
 impl Shared {
     fn put_off(&self) -> MutexGuard<'_, PutOff> {
         self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
@@ -92,9 +94,9 @@ impl Worker {
             stopping: CancellationToken::new(),
             reader: reader.clone(),
             tried: Arc::default(),
+            held_late: Arc::default(),
         });
         Ok(Self {
-            held_late: Arc::default(),
             shared,
             watch,
             arrivals,
@@ -119,13 +121,13 @@ impl Worker {
         self.shared.tried.clone()
     }
 
-    /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.
-    pub async fn run(self, shutdown: CancellationToken) {
     /// Rings when a run was held by a version that was in force no more.
     pub fn held_late(&self) -> Arc<Notify> {
         self.shared.held_late.clone()
     }
 
+    /// Runs what is open and what comes, until shutdown; then finishes the attempts that have begun.
+    pub async fn run(self, shutdown: CancellationToken) {
         let engines = self.shared.engines.clone();
         dispatch::dispatch(
             self.shared,

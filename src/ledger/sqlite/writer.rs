@@ -94,31 +94,8 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         while let Some(batch) = self.queue.take() {
-            if self.checkpoint.has_failed() {
-                return self.stop("a checkpoint failed", batch);
-            }
-            let answers = match self.commit_together(&batch) {
-                Ok(it) => it,
-                // One of them cannot be done; who it is shows when each goes alone.
-                Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
-                    Ok(it) => it,
-                    Err(why) => return self.stop(&why, batch),
-                },
-                Err(Verdict::Untrusted(why)) => return self.stop(&why, batch),
-                Err(verdict) => {
-                    let error = LedgerError::from(verdict);
-                    if error == LedgerError::DiskFull {
-                        tracing::error!(
-                            "no space is left on the disk: events are answered 503 until there is"
-                        );
-                    }
-                    batch.iter().map(|_| Err(error.clone())).collect()
-                }
-            };
-            self.arrivals.leave(std::mem::take(&mut self.state.arrived));
-            deliver(batch, answers);
-            if let Err(why) = self.after_commit() {
-                return self.stop(&why, Vec::new());
+            if let Err((why, batch)) = self.write(batch) {
+                return self.stop(&why, batch);
             }
         }
         if self.checkpoint.has_failed() {
@@ -128,6 +105,34 @@ impl Writer {
         if let Err(error) = checkpoint::truncate(&self.state.connection) {
             tracing::warn!(%error, "the log could not be put into the database at the end: {error}");
         }
+    }
+
+    /// Commits a batch and answers it; an error comes with what is still to be answered, and is the end.
+    fn write(&mut self, batch: Vec<Request>) -> Result<(), (String, Vec<Request>)> {
+        if self.checkpoint.has_failed() {
+            return Err(("a checkpoint failed".into(), batch));
+        }
+        let answers = match self.commit_together(&batch) {
+            Ok(it) => it,
+            // One of them cannot be done; who it is shows when each goes alone.
+            Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
+                Ok(it) => it,
+                Err(why) => return Err((why, batch)),
+            },
+            Err(Verdict::Untrusted(why)) => return Err((why, batch)),
+            Err(verdict) => {
+                let error = LedgerError::from(verdict);
+                if error == LedgerError::DiskFull {
+                    tracing::error!(
+                        "no space is left on the disk: events are answered 503 until there is"
+                    );
+                }
+                batch.iter().map(|_| Err(error.clone())).collect()
+            }
+        };
+        self.arrivals.leave(std::mem::take(&mut self.state.arrived));
+        deliver(batch, answers);
+        self.after_commit().map_err(|why| (why, Vec::new()))
     }
 
     fn commit_together(&mut self, batch: &[Request]) -> Result<Vec<Answer>, Verdict> {
@@ -188,6 +193,68 @@ impl Writer {
         refused(batch);
         while let Some(batch) = self.queue.take() {
             refused(batch);
+        }
+    }
+}
+
+/// The writer in a test's hand: it commits when it is told to, on a disk that does as it is told.
+#[cfg(test)]
+pub(crate) struct ByHand(Option<Writer>);
+
+#[cfg(test)]
+impl ByHand {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self(Some(writer))
+    }
+
+    /// Commits what waits; false when nothing does.
+    pub(crate) fn commit(&mut self) -> bool {
+        let Some(writer) = &mut self.0 else {
+            return false;
+        };
+        let batch = writer.queue.take_now();
+        if batch.is_empty() {
+            return false;
+        }
+        if let Err((why, batch)) = writer.write(batch)
+            && let Some(writer) = self.0.take()
+        {
+            writer.stop(&why, batch);
+        }
+        true
+    }
+
+    /// The same on a disk that has no room for a page more.
+    pub(crate) fn commit_on_a_full_disk(&mut self) -> bool {
+        // Never fewer than there are: SQLite sees to that.
+        self.pages_max(1);
+        let some = self.commit();
+        self.pages_max(i64::from(u32::MAX - 1));
+        some
+    }
+
+    /// Commits what waits, and then the log cannot be synced: whether the commit is on disk is not known, and the ledger
+    /// stops.
+    pub(crate) fn commit_without_a_sync(&mut self) -> bool {
+        let Some(mut writer) = self.0.take() else {
+            return false;
+        };
+        let batch = writer.queue.take_now();
+        let some = !batch.is_empty();
+        if some {
+            let _ = writer.commit_together(&batch);
+        }
+        writer.stop("the log could not be synced", batch);
+        some
+    }
+
+    fn pages_max(&self, pages: i64) {
+        if let Some(writer) = &self.0 {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            let _ = writer
+                .state
+                .connection
+                .query_row(&sql, [], |row| row.get::<_, i64>(0));
         }
     }
 }
