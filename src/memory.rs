@@ -1,8 +1,9 @@
 //! Counts the live memory of each thread, in the allocator of the whole program: what bounds the sum of all that a
 //! script holds, which no limit on single values does.
 //!
-//! The one place with `unsafe`. Why it is sound: every call is handed to mimalloc with the very arguments it came with,
-//! so what `GlobalAlloc` asks of its caller holds for mimalloc too, and what mimalloc gives back is passed on unchanged.
+//! The one place with `unsafe`. Why it is sound: every call is handed to the system's allocator with the very arguments
+//! it came with, so what `GlobalAlloc` asks of its caller holds for that one too, and what it gives back is passed on
+//! unchanged.
 //! What is added beside it is arithmetic on a `Cell` of the thread. That cell is made by a constant and needs no drop,
 //! so it neither allocates (which would come back here without end) nor goes away before its thread does.
 //!
@@ -11,8 +12,7 @@
 //! difference of two, between which little crosses threads. The arithmetic wraps, and never fails.
 #![allow(unsafe_code)]
 
-use mimalloc::MiMalloc;
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// Bytes that this thread has asked for and not freed, since it began; meaningful as a difference only.
@@ -39,11 +39,11 @@ fn size(layout: Layout) -> isize {
     layout.size().cast_signed()
 }
 
-// SAFETY: mimalloc does it all, with the arguments that came; see the head of this file.
+// SAFETY: the system's allocator does it all, with the arguments that came; see the head of this file.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that mimalloc asks for.
-        let it = unsafe { MiMalloc.alloc(layout) };
+        // SAFETY: the caller's promises are those that it asks for.
+        let it = unsafe { System.alloc(layout) };
         if !it.is_null() {
             count(size(layout));
         }
@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        let it = unsafe { MiMalloc.alloc_zeroed(layout) };
+        let it = unsafe { System.alloc_zeroed(layout) };
         if !it.is_null() {
             count(size(layout));
         }
@@ -60,14 +60,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, it: *mut u8, layout: Layout) {
-        // SAFETY: as above; all memory that is given out came from mimalloc.
-        unsafe { MiMalloc.dealloc(it, layout) };
+        // SAFETY: as above; all memory that is given out came from it.
+        unsafe { System.dealloc(it, layout) };
         count(size(layout).wrapping_neg());
     }
 
     unsafe fn realloc(&self, it: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
-        let moved = unsafe { MiMalloc.realloc(it, layout, new_size) };
+        let moved = unsafe { System.realloc(it, layout, new_size) };
         if !moved.is_null() {
             count(new_size.cast_signed().wrapping_sub(size(layout)));
         }

@@ -20,7 +20,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs that may be open while events come as fast as they are worked off.
 pub(crate) const BACKLOG_MAX: u64 = 4_000;
-const BACKLOG_LOOK_EVERY: Duration = Duration::from_millis(10);
+/// A look reads the open runs: often enough for a bound of thousands, and no load of its own.
+const BACKLOG_LOOK_EVERY: Duration = Duration::from_millis(25);
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(300);
 
 pub(crate) struct Bench {

@@ -71,7 +71,7 @@ impl Check {
 
 /// A good file is not in force while its handler is pinned. There need be no ledger, and none that we know.
 fn tell_pins(places: &Places, config: &Config) {
-    let Ok(decisions) = look::open(places).and_then(|it| Ok(it.decisions()?)) else {
+    let Ok(decisions) = look::open(places).and_then(|it| Ok(it.version_decisions()?)) else {
         return;
     };
     for it in &config.handlers {

@@ -1,5 +1,7 @@
 //! `hookyard runs`
 
+mod retry;
+
 use super::move_runs::MoveRuns;
 use super::operate::Operations;
 use super::out::{Out, clean, excerpt};
@@ -25,7 +27,7 @@ pub(super) enum Runs {
     /// Show a run
     Show(Show),
     /// Have dead or waiting runs begin again now, with the calls that were answered staying answered
-    Retry(Ids),
+    Retry(retry::Retry),
     /// Finish open runs without effect
     Drop(Ids),
     /// Have a handler do the open runs of one that is gone, after it was renamed say
@@ -84,7 +86,7 @@ impl Runs {
         match self {
             Self::List(it) => it.run(places),
             Self::Show(it) => it.run(places),
-            Self::Retry(it) => it.each(places, "is ready again", |run| Command::RetryRun { run }),
+            Self::Retry(it) => it.run(places),
             Self::Move(it) => it.run(places),
             Self::Drop(it) => it.each(places, "is dropped", |run| Command::DropRun { run }),
         }

@@ -1,5 +1,6 @@
 //! `hookyard why`: all that happened to an event.
 
+mod calls;
 mod timeline;
 
 pub(super) use timeline::{changed, failed, logged};
@@ -7,7 +8,7 @@ pub(super) use timeline::{changed, failed, logged};
 use super::out::Out;
 use super::times::now;
 use super::{Places, events, look};
-use crate::ledger::sqlite::list::{AttemptRow, CallRow, ChangeRow, EventRow, RunRow};
+use crate::ledger::sqlite::list::{AttemptRow, CallRow, ChangeRow, DecisionRow, EventRow, RunRow};
 use crate::ledger::sqlite::read::Reader;
 use clap::Args;
 use serde::Serialize;
@@ -39,6 +40,7 @@ struct RunStory {
     /// In the order in which they began.
     attempts: Vec<AttemptRow>,
     journal: Vec<CallRow>,
+    decisions: Vec<DecisionRow>,
     record_changes: Vec<ChangeRow>,
 }
 
@@ -96,6 +98,7 @@ fn story(reader: &Reader, event: EventRow) -> anyhow::Result<Story> {
         runs.push(RunStory {
             attempts: reader.attempts(run.id)?,
             journal: reader.calls(run.id)?,
+            decisions: reader.decisions(run.id)?,
             record_changes,
             run,
         });

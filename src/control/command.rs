@@ -1,5 +1,6 @@
 //! What can be asked of a running host, and its answers.
 
+use crate::ledger::decision::Choice;
 use crate::reload::Report;
 use crate::services::ServiceStatus;
 
@@ -12,8 +13,12 @@ pub enum Command {
     Status,
     /// How the services are.
     Services,
+    /// Dead or waiting runs begin again; a choice is for a dead one that waits for a person's word.
     RetryRun {
         run: i64,
+        choice: Option<Choice>,
+        /// Who chose.
+        by: String,
     },
     DropRun {
         run: i64,

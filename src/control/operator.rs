@@ -3,6 +3,7 @@
 use super::command::{Command, RecordByHand, Reply};
 use crate::clock::Clock;
 use crate::in_force::{Current, LoadedHandler};
+use crate::ledger::decision::Decision;
 use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{Ledger, LedgerError, Ordered};
@@ -36,8 +37,12 @@ impl Operator {
                 }
             }
             Command::Services => self.services(),
-            Command::RetryRun { run } => {
-                reply(self.ledger.order(Order::Retry { run: RunId(run) }).await)
+            Command::RetryRun { run, choice, by } => {
+                let retry = Order::Retry {
+                    run: RunId(run),
+                    decision: choice.map(|choice| Decision { choice, by, at }),
+                };
+                reply(self.ledger.order(retry).await)
             }
             Command::DropRun { run } => {
                 let run = RunId(run);

@@ -1,7 +1,7 @@
 //! A new version of a script that is tried on a share of the runs, before it takes all of them.
 
 use crate::config::{CanaryPolicy, Share};
-use crate::ledger::decision::Score;
+use crate::ledger::version_decision::Score;
 use crate::run::RunId;
 use crate::script::Program;
 use std::sync::Arc;

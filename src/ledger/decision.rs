@@ -1,94 +1,77 @@
-//! What is decided about the script versions of a handler.
+//! What an operator decides about a run that cannot go on by itself, and why it cannot.
 
+use crate::call::Answer;
 use crate::clock::UnixMillis;
-use crate::run::RunId;
-use std::collections::HashMap;
-use std::sync::Arc;
 
-/// One step. Several of them go into one order, all or nothing.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// The text of a version is kept, so that it can be run and shown later.
-    Keep {
-        version: Arc<str>,
-        script: String,
-        /// JSON: path -> text.
-        sources: String,
-        at: UnixMillis,
-    },
-    /// The handler has a version, whether or not it is in force.
-    Saved {
-        handler: Arc<str>,
-        version: Arc<str>,
-        at: UnixMillis,
-    },
-    /// It takes the handler's runs from now on.
-    InForce {
-        handler: Arc<str>,
-        version: Arc<str>,
-        at: UnixMillis,
-    },
-    /// It takes them whatever the files say; none: the files count again.
-    Pin {
-        handler: Arc<str>,
-        version: Option<Arc<str>>,
-        at: UnixMillis,
-    },
-    /// It is tried on a share of the runs, in the place of whatever is tried now.
-    BeginCanary {
-        handler: Arc<str>,
-        version: Arc<str>,
-        at: UnixMillis,
-    },
-    /// It is tried no longer; with a reason: it is rolled back.
-    EndCanary {
-        handler: Arc<str>,
-        rolled_back: Option<String>,
-        at: UnixMillis,
-    },
-    /// What became of a run on the version that is tried. Changes nothing when that is another one by now.
-    Tried {
-        handler: Arc<str>,
-        version: Arc<str>,
-        run: RunId,
-        outcome: CanaryOutcome,
-    },
-}
-
-/// What became of a run on a version that is tried.
+/// The decision that a dead run waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CanaryOutcome {
-    Done,
-    /// Whether that is the version's fault is not known: the version before it has still to do the run.
-    Failed,
-    /// It failed, and the version before it could do the run.
-    Guilty,
-    /// It failed, and so did the version before it: the event or a service is ill.
-    Excused,
-    /// A service failed it; the version before it has still to do the run.
-    Ill,
-    /// A service failed it, and not the version before it: services come and go, this alone proves nothing.
-    Doubtful,
+pub enum Needs {
+    /// Which of its earlier calls a call is, is not certain.
+    CallsChanged,
+    /// A call was sent, no answer came, and sending it again could do it twice.
+    OutcomeUnknown { call: i64 },
 }
 
-impl CanaryOutcome {
-    pub const ALL: [Self; 6] = [
-        Self::Done,
-        Self::Failed,
-        Self::Guilty,
-        Self::Excused,
-        Self::Ill,
-        Self::Doubtful,
-    ];
+impl Needs {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CallsChanged => "calls_changed",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+        }
+    }
+
+    pub fn call(self) -> Option<i64> {
+        match self {
+            Self::CallsChanged => None,
+            Self::OutcomeUnknown { call } => Some(call),
+        }
+    }
+}
+
+/// What an operator says. Counts for one retry: until the run is done, given up or retried again.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Calls that match none of the earlier ones take the answers of those that are left, in order.
+    Reuse,
+    /// Calls that match none of the earlier ones are new calls.
+    Again,
+    /// The call whose outcome is unknown goes out once more, as it was, with its key.
+    Resend,
+    /// The call whose outcome is unknown took effect; this is its answer.
+    Settle { answer: Answer },
+}
+
+impl Choice {
+    pub fn name(&self) -> ChoiceName {
+        match self {
+            Self::Reuse => ChoiceName::Reuse,
+            Self::Again => ChoiceName::Again,
+            Self::Resend => ChoiceName::Resend,
+            Self::Settle { .. } => ChoiceName::Settle,
+        }
+    }
+}
+
+/// A choice by its name, as the tables have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChoiceName {
+    Reuse,
+    Again,
+    Resend,
+    Settle,
+}
+
+impl ChoiceName {
+    pub const ALL: [Self; 4] = [Self::Reuse, Self::Again, Self::Resend, Self::Settle];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Guilty => "guilty",
-            Self::Excused => "excused",
-            Self::Ill => "ill",
-            Self::Doubtful => "doubtful",
+            Self::Reuse => "reuse",
+            Self::Again => "again",
+            Self::Resend => "resend",
+            Self::Settle => "settle",
         }
     }
 
@@ -97,34 +80,22 @@ impl CanaryOutcome {
     }
 }
 
-/// What a run that a canary would take has been through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CanaryRun {
-    /// The version that is tried has begun with it, or nobody has.
-    Its,
-    /// It failed there, and is to be run by the version before it.
-    FailedThere { at_service: bool },
-    /// No longer, or never, the canary's.
-    NotIts,
+/// A choice, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub choice: Choice,
+    /// A user of the machine.
+    pub by: String,
+    pub at: UnixMillis,
 }
 
-/// How a version that is tried does.
+/// How the calls of a run are matched with those that it made before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Score {
-    pub done: u32,
-    /// Runs that the version before it could do.
-    pub failed: u32,
-    /// Those of them at which a service failed it, not counted in `failed`.
-    pub doubtful: u32,
-}
-
-/// All that is decided, by handler.
-#[derive(Clone, Debug, Default)]
-pub struct Decisions {
-    pub in_force: HashMap<String, String>,
-    pub pins: HashMap<String, String>,
-    /// Versions that are tried.
-    pub canaries: HashMap<String, String>,
-    /// Versions that were rolled back, each with the reason.
-    pub rolled_back: HashMap<(String, String), String>,
+pub enum Matching {
+    #[default]
+    Usual,
+    /// By an operator's `reuse`.
+    Reuse,
+    /// By an operator's `again`: calls up to this number count only for calls that are word for word the same.
+    Again { through: i64 },
 }

@@ -7,6 +7,7 @@ pub mod compress;
 pub mod decision;
 pub mod desk;
 pub mod folder;
+pub mod note;
 mod queue;
 pub mod request;
 pub mod running;
@@ -194,3 +195,4 @@ fn mixed_up() -> LedgerError {
 
 #[cfg(test)]
 mod tests;
+pub mod version_decision;

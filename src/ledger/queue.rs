@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 pub const ACCEPTS_WAITING_MAX: usize = 8192;
 /// Compressed bytes of events that may wait to be stored.
 pub const ACCEPTS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Requests of one kind that share a commit.
-const BATCH_MAX: usize = 512;
+/// Events that share a commit.
+const ACCEPTS_PER_COMMIT_MAX: usize = 512;
+/// Requests of each other kind: whoever comes next waits for the whole commit.
+const OTHERS_PER_COMMIT_MAX: usize = 128;
 /// How long results of runs wait for an accept to share the commit with.
 const RESULTS_WAIT_MAX: Duration = Duration::from_millis(5);
 /// So many results make a commit worth its while without an accept.
-const RESULTS_WORTH_A_COMMIT: usize = 128;
+const RESULTS_WORTH_A_COMMIT: usize = OTHERS_PER_COMMIT_MAX;
 
 #[derive(Default)]
 struct Waiting {
@@ -28,10 +30,10 @@ struct Waiting {
 
 impl Waiting {
     fn batch(&mut self) -> Vec<Request> {
-        let mut batch = take_front(&mut self.accepts);
+        let mut batch = take_front(&mut self.accepts, ACCEPTS_PER_COMMIT_MAX);
         self.accepts_bytes = self.accepts.iter().map(accept_bytes).sum();
-        batch.append(&mut take_front(&mut self.urgent));
-        batch.append(&mut take_front(&mut self.results));
+        batch.append(&mut take_front(&mut self.urgent, OTHERS_PER_COMMIT_MAX));
+        batch.append(&mut take_front(&mut self.results, OTHERS_PER_COMMIT_MAX));
         batch
     }
 }
@@ -155,11 +157,11 @@ impl Queue {
     }
 }
 
-fn take_front(from: &mut Vec<Request>) -> Vec<Request> {
-    if from.len() <= BATCH_MAX {
+fn take_front(from: &mut Vec<Request>, count_max: usize) -> Vec<Request> {
+    if from.len() <= count_max {
         return std::mem::take(from);
     }
-    let rest = from.split_off(BATCH_MAX);
+    let rest = from.split_off(count_max);
     std::mem::replace(from, rest)
 }
 

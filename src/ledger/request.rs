@@ -8,7 +8,8 @@ use crate::run::{Lane, RunId, State};
 use std::sync::Arc;
 
 use super::compress::Packed;
-use super::decision::Decision;
+use super::decision::{ChoiceName, Decision, Needs};
+use super::version_decision::VersionDecision;
 
 /// Store an event with the runs that it gives.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct AttemptReport {
     pub error: Option<String>,
     /// JSON list of the lines that it logged.
     pub log: Option<String>,
+    /// JSON list of what it did with its calls.
+    pub calls: Option<String>,
     pub version: Arc<str>,
 }
 
@@ -74,6 +77,8 @@ pub struct Postpone {
     /// The service that a waiting run without a `due_at` waits for.
     pub waits_for: Option<Arc<str>>,
     pub why: String,
+    /// What a dead run waits for, if an operator's word can help it.
+    pub needs: Option<Needs>,
     /// Attempts that count, this one included.
     pub attempts: u32,
     pub attempt: Option<AttemptReport>,
@@ -94,6 +99,8 @@ pub struct Settle {
     pub number: i64,
     pub state: CallState,
     pub answer: Option<Answer>,
+    /// An operator's word on the call that still counts, since it never left.
+    pub decided: Option<ChoiceName>,
     pub at: UnixMillis,
 }
 
@@ -106,9 +113,11 @@ pub struct JournalEntry {
     pub service: String,
     pub method: String,
     pub url: String,
+    /// As the script wrote it; none in entries from before it was kept.
+    pub path: Option<String>,
     /// The request as it goes out, without the service's own headers: JSON.
     pub request: String,
-    /// Hash of what makes two calls the same: service, method, URL, body.
+    /// Hash of what makes two calls the same: service, method, path (URL, where no path is kept), body.
     pub content: String,
     pub idempotency_key: String,
     pub version: String,
@@ -119,9 +128,11 @@ pub struct JournalEntry {
     pub intended_at: UnixMillis,
     pub answered_at: Option<UnixMillis>,
     pub answer: Option<Answer>,
+    /// An operator's word on this call: `resend` until it is sent, `settle` for ever.
+    pub decided: Option<ChoiceName>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallState {
     /// Written down; whether it was sent is not known.
@@ -132,7 +143,7 @@ pub enum CallState {
     Unsettled,
     /// Answered no (other 4xx): forgotten, the next attempt makes a new call.
     Refused,
-    /// It never left.
+    /// It never left: its entry is taken out again.
     Unsent,
 }
 
@@ -163,8 +174,11 @@ impl CallState {
 /// What an operator, a reload or the host's own housekeeping asks for.
 #[derive(Debug)]
 pub enum Order {
-    /// Dead or waiting: ready again, on the same journal and keys.
-    Retry { run: RunId },
+    /// Dead or waiting: ready again, on the same journal and keys. A decision is for a dead run that waits for one.
+    Retry {
+        run: RunId,
+        decision: Option<Decision>,
+    },
     /// Open: finished without effect.
     Drop { run: RunId, at: UnixMillis },
     /// A new run of a stored event for each of these handlers, refused while an earlier one is open. It goes on from the
@@ -198,7 +212,7 @@ pub enum Order {
         at: UnixMillis,
     },
     /// What is decided about script versions, all or nothing.
-    Decide { decisions: Vec<Decision> },
+    DecideVersions { decisions: Vec<VersionDecision> },
     /// Values of `meta`, by key.
     SetMeta { values: Vec<(String, String)> },
     /// Deletes one bite of what is older than this; answers how many old events were looked at.

@@ -1,10 +1,10 @@
 //! The ledger's laws, on a real file.
 
-use super::decision::Decision;
 use super::desk::Desk;
 use super::folder::Folder;
 use super::request::*;
 use super::sqlite::read::{BlockedByDead, Reader};
+use super::version_decision::VersionDecision;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::{Envelope, Event};
@@ -12,6 +12,9 @@ use crate::record::{Change, Read, RecordKey, RecordedChange};
 use crate::run::{Lane, State};
 use bytes::Bytes;
 
+mod calls;
+mod runs;
+mod schema;
 mod versions;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -155,7 +158,15 @@ fn report() -> AttemptReport {
         outcome: "done",
         error: None,
         log: None,
+        calls: None,
         version: "v1".into(),
+    }
+}
+
+fn retry(run: RunId) -> Order {
+    Order::Retry {
+        run,
+        decision: None,
     }
 }
 
@@ -269,121 +280,10 @@ async fn a_commit_on_an_old_read_changes_nothing_and_keeps_the_run() {
 }
 
 #[tokio::test]
-async fn what_an_operator_took_is_fenced() {
-    let scene = Scene::new();
-    scene.accept("evt_1", &["h"]).await;
-    scene
-        .order(Order::Drop {
-            run: run(1),
-            at: NOW,
-        })
-        .await
-        .unwrap();
-    assert_eq!(
-        scene.commit(run(1), &[], &[("x", 0, "{}")]).await,
-        Applied::Fenced
-    );
-    assert_eq!(
-        scene.count("SELECT count(*) FROM runs_done WHERE state = 'dropped'"),
-        1
-    );
-}
-
-#[tokio::test]
-async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
-    let scene = Scene::new();
-    scene.accept("evt_1", &["h"]).await;
-    let postpone = Postpone {
-        claim: Claim {
-            id: run(1),
-            epoch: 0,
-        },
-        state: State::Dead,
-        due_at: None,
-        waits_for: None,
-        why: "x".into(),
-        attempts: 12,
-        attempt: Some(report()),
-    };
-    assert_eq!(
-        scene.opened.ledger.postpone(postpone).await.unwrap(),
-        Applied::Done
-    );
-    assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
-    let retried = scene.order(Order::Retry { run: run(1) }).await.unwrap();
-    assert_eq!(retried, Ordered::Done { affected: 1 });
-    let found = scene.reader().open_run(run(1)).unwrap().unwrap();
-    assert_eq!(
-        (found.claim.epoch, found.attempts, found.forgiven),
-        (2, 12, 12)
-    );
-    let unknown = scene.order(Order::Retry { run: RunId(99) }).await.unwrap();
-    assert!(matches!(unknown, Ordered::NotFound(_)));
-}
-
-#[tokio::test]
-async fn who_knows_a_run_as_it_was_before_it_waited_can_do_nothing_to_it() {
-    let scene = Scene::new();
-    scene.accept("evt_1", &["h"]).await;
-    let postpone = || Postpone {
-        claim: Claim {
-            id: run(1),
-            epoch: 0,
-        },
-        state: State::Waiting,
-        due_at: Some(UnixMillis(0)),
-        waits_for: None,
-        why: "x".into(),
-        attempts: 1,
-        attempt: Some(report()),
-    };
-    let ledger = &scene.opened.ledger;
-    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Done));
-    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Fenced));
-    assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
-}
-
-#[tokio::test]
-async fn a_replay_waits_for_the_earlier_run_and_then_is_a_run_of_its_own() {
-    let scene = Scene::new();
-    scene.accept("evt_1", &["h"]).await;
-    let planned = || {
-        vec![PlannedRun {
-            handler: "h".into(),
-            lane: Lane(7),
-            held: None,
-        }]
-    };
-    let replay = || {
-        scene.order(Order::Replay {
-            event_seq: 1,
-            runs: planned(),
-            call_again: false,
-        })
-    };
-    let refused = replay().await.unwrap_err().to_string();
-    assert!(refused.contains("still open"), "{refused}");
-    scene.commit(run(1), &[], &[]).await;
-    assert_eq!(
-        replay().await.unwrap(),
-        Ordered::Runs(vec![RunId::of(1, 2)])
-    );
-    assert_eq!(
-        scene
-            .reader()
-            .open_run(RunId::of(1, 2))
-            .unwrap()
-            .unwrap()
-            .replay,
-        1
-    );
-}
-
-#[tokio::test]
 async fn one_bad_request_in_a_commit_does_not_fail_its_neighbours() {
     let scene = Scene::new();
-    let bad = Order::Decide {
-        decisions: vec![Decision::Keep {
+    let bad = Order::DecideVersions {
+        decisions: vec![VersionDecision::Keep {
             version: "h".into(),
             script: "s".into(),
             sources: "{}".into(),
@@ -434,84 +334,6 @@ async fn retention_deletes_what_is_finished_and_old_and_gives_no_number_twice() 
 }
 
 #[tokio::test]
-async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
-    let scene = Scene::new();
-    scene.accept("evt_1", &["h"]).await;
-    let claim = Claim {
-        id: run(1),
-        epoch: 0,
-    };
-    let entry = JournalEntry {
-        number: 1,
-        state: CallState::Intended,
-        service: "s".into(),
-        method: "POST".into(),
-        url: "http://s/x".into(),
-        request: "{}".into(),
-        content: "c".into(),
-        idempotency_key: "k".into(),
-        version: "v1".into(),
-        now: NOW,
-        seen: None,
-        intended_at: NOW,
-        answered_at: None,
-        answer: None,
-    };
-    let intent = |reads| Intent {
-        claim,
-        entry: entry.clone(),
-        reads,
-    };
-    let stale = Read {
-        key: RecordKey {
-            collection: "c".into(),
-            id: "i".into(),
-        },
-        version: 3,
-    };
-    assert_eq!(
-        scene
-            .opened
-            .ledger
-            .intent(intent(vec![stale]))
-            .await
-            .unwrap(),
-        Applied::Stale
-    );
-    assert_eq!(scene.reader().journal(run(1)).unwrap(), []);
-    assert_eq!(
-        scene.opened.ledger.intent(intent(vec![])).await.unwrap(),
-        Applied::Done
-    );
-    assert_eq!(
-        scene.reader().journal(run(1)).unwrap(),
-        std::slice::from_ref(&entry)
-    );
-    let answer = crate::call::Answer {
-        status: 201,
-        headers: std::collections::BTreeMap::new(),
-        text: "{}".into(),
-        body_missing: None,
-    };
-    let settle = Settle {
-        claim,
-        number: 1,
-        state: CallState::Settled,
-        answer: Some(answer.clone()),
-        at: NOW,
-    };
-    assert_eq!(
-        scene.opened.ledger.settle(settle).await.unwrap(),
-        Applied::Done
-    );
-    let found = scene.reader().journal(run(1)).unwrap().remove(0);
-    assert_eq!(
-        (found.state, found.answer),
-        (CallState::Settled, Some(answer))
-    );
-}
-
-#[tokio::test]
 async fn the_log_begins_anew_under_a_steady_load() {
     let scene = Scene::new();
     let body = Bytes::from(
@@ -552,92 +374,4 @@ async fn the_log_begins_anew_under_a_steady_load() {
         size_bytes < 130 * 1024 * 1024,
         "the log has {size_bytes} bytes after 160 MB of bodies"
     );
-}
-
-#[test]
-fn a_newer_schema_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = Folder::new(dir.path());
-    let connection = rusqlite::Connection::open(folder.database()).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
-    let refused = sqlite::open(&folder, &[], Desk::new())
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
-    assert!(refused.contains("newer hookyard (schema 99"), "{refused}");
-}
-
-#[tokio::test]
-async fn runs_that_wait_for_a_service_are_found_by_it_the_oldest_first_and_are_due_at_no_time() {
-    let scene = Scene::new();
-    for n in 1..=4 {
-        scene.accept(&format!("evt_{n}"), &["h"]).await;
-        let postpone = Postpone {
-            claim: Claim {
-                id: run(n),
-                epoch: 0,
-            },
-            state: State::Waiting,
-            due_at: None,
-            waits_for: Some(if n == 2 {
-                "bank".into()
-            } else {
-                "books".into()
-            }),
-            why: "service `books` is ill".into(),
-            attempts: 0,
-            attempt: None,
-        };
-        assert_eq!(
-            scene.opened.ledger.postpone(postpone).await,
-            Ok(Applied::Done)
-        );
-    }
-    let scene = scene.reopen().await;
-    let reader = scene.reader();
-    let none = BlockedByDead::new([].into_iter());
-    // All of them are in one lane.
-    let found = |after, limit| -> Vec<(RunId, bool)> {
-        let runs = reader.runs_waiting_for("books", "h", after, limit, &none, NOW);
-        runs.unwrap()
-            .iter()
-            .map(|(it, is_head)| (it.claim.id, *is_head))
-            .collect()
-    };
-    assert_eq!(found(RunId(0), 2), [(run(1), true), (run(3), false)]);
-    assert_eq!(found(run(3), 2), [(run(4), false)]);
-    let groups: Vec<(String, usize)> = reader
-        .waiting_for_services()
-        .unwrap()
-        .iter()
-        .map(|it| (format!("{} {}", it.service, it.handler), it.runs))
-        .collect();
-    assert_eq!(groups, [("bank h".into(), 1), ("books h".into(), 3)]);
-    assert!(reader.waiting_runs(10).unwrap().is_empty());
-    scene.order(Order::Retry { run: run(1) }).await.unwrap();
-    assert_eq!(found(RunId(0), 1), [(run(3), false)]);
-}
-
-/// A folder as the first version left it, with a run that waits.
-#[tokio::test]
-async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = Folder::new(dir.path());
-    let connection = rusqlite::Connection::open(folder.database()).unwrap();
-    connection
-        .execute_batch(include_str!("sqlite/migrations/0001.sql"))
-        .unwrap();
-    connection
-        .execute_batch(
-            "INSERT INTO runs_open VALUES (10001, 'h', 1, 'waiting', 5, 1, 0, 1, 0, 'x'); PRAGMA user_version = 1;",
-        )
-        .unwrap();
-    drop(connection);
-    let opened = open_in(dir.path());
-    let reader = Reader::open(&folder).unwrap();
-    assert_eq!(reader.waiting_runs(10).unwrap().len(), 1);
-    assert!(reader.waiting_for_services().unwrap().is_empty());
-    opened.ledger.close();
-    opened.threads.join();
 }

@@ -3,7 +3,7 @@
 use super::{Reloader, short};
 use crate::in_force::{Canary, Chosen, LoadedHandler, Verdict, verdict};
 use crate::ledger::LedgerError;
-use crate::ledger::decision::{Decision, Score};
+use crate::ledger::version_decision::{Score, VersionDecision};
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -55,12 +55,12 @@ impl Reloader {
     ) -> Result<(), LedgerError> {
         let (handler, candidate) = (&loaded.handler.name, &canary.candidate);
         let at = self.clock.now();
-        let end = Decision::EndCanary {
+        let end = VersionDecision::EndCanary {
             handler: handler.clone(),
             rolled_back: None,
             at,
         };
-        let begin = Decision::InForce {
+        let begin = VersionDecision::InForce {
             handler: handler.clone(),
             version: candidate.version().into(),
             at,
@@ -89,7 +89,7 @@ impl Reloader {
         score: Score,
     ) -> Result<(), LedgerError> {
         let (handler, candidate) = (&loaded.handler.name, &canary.candidate);
-        let end = Decision::EndCanary {
+        let end = VersionDecision::EndCanary {
             handler: handler.clone(),
             rolled_back: Some(said(score)),
             at: self.clock.now(),

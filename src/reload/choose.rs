@@ -6,7 +6,7 @@ use super::{Report, short};
 use crate::config::{CanaryPolicy, Config, Handler};
 use crate::diagnostic::Diagnostic;
 use crate::in_force::{Canary, Chosen, InForce};
-use crate::ledger::decision::Decisions;
+use crate::ledger::version_decision::VersionDecisions;
 use crate::script::{Engine, Program, Sources};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) type Kept<'a> = &'a dyn Fn(&str) -> Option<(String, Sources)>;
 pub(super) struct Choice<'a> {
     pub config: &'a Config,
     pub before: Option<&'a InForce>,
-    pub decisions: &'a Decisions,
+    pub decisions: &'a VersionDecisions,
     pub kept: Kept<'a>,
     engine: OnceCell<Arc<Engine>>,
 }
@@ -27,7 +27,7 @@ impl<'a> Choice<'a> {
     pub(super) fn new(
         config: &'a Config,
         before: Option<&'a InForce>,
-        decisions: &'a Decisions,
+        decisions: &'a VersionDecisions,
         kept: Kept<'a>,
     ) -> Self {
         let engine = OnceCell::new();

@@ -4,9 +4,9 @@ use super::choose::programs_of;
 use super::{Reloader, last_good};
 use crate::in_force::{Chosen, InForce, LoadedHandler};
 use crate::ledger::LedgerError;
-use crate::ledger::decision::{Decision, Decisions};
 use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::{ReadError, Reader};
+use crate::ledger::version_decision::{VersionDecision, VersionDecisions};
 use crate::script::Program;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ impl Reloader {
     pub(super) async fn keep(
         &self,
         in_force: &InForce,
-        decisions: &Decisions,
+        decisions: &VersionDecisions,
         before: Option<&InForce>,
     ) -> Result<(), LedgerError> {
         let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
@@ -47,10 +47,15 @@ impl Reloader {
         self.decide(steps).await
     }
 
-    pub(super) async fn decide(&self, mut decisions: Vec<Decision>) -> Result<(), LedgerError> {
+    pub(super) async fn decide(
+        &self,
+        mut decisions: Vec<VersionDecision>,
+    ) -> Result<(), LedgerError> {
         while !decisions.is_empty() {
             let rest = decisions.split_off(decisions.len().min(DECISIONS_AT_ONCE));
-            self.ledger.order(Order::Decide { decisions }).await?;
+            self.ledger
+                .order(Order::DecideVersions { decisions })
+                .await?;
             decisions = rest;
         }
         Ok(())
@@ -59,16 +64,16 @@ impl Reloader {
     fn steps_of(
         &self,
         it: &LoadedHandler,
-        known: &Decisions,
+        known: &VersionDecisions,
         reader: &Reader,
-        steps: &mut Vec<Decision>,
+        steps: &mut Vec<VersionDecision>,
     ) -> Result<(), ReadError> {
         let at = self.clock.now();
         let handler = &it.handler.name;
         for program in programs_of(&it.chosen) {
             if !reader.knows_version(handler, program.version())? {
                 steps.push(kept(program, at));
-                steps.push(Decision::Saved {
+                steps.push(VersionDecision::Saved {
                     handler: handler.clone(),
                     version: program.version().into(),
                     at,
@@ -78,12 +83,14 @@ impl Reloader {
         let tried = it.chosen.canary.as_ref().map(|it| it.candidate.version());
         let tried_before = known.canaries.get(&**handler).map(String::as_str);
         match tried {
-            Some(version) if tried_before != Some(version) => steps.push(Decision::BeginCanary {
-                handler: handler.clone(),
-                version: version.into(),
-                at,
-            }),
-            None if tried_before.is_some() => steps.push(Decision::EndCanary {
+            Some(version) if tried_before != Some(version) => {
+                steps.push(VersionDecision::BeginCanary {
+                    handler: handler.clone(),
+                    version: version.into(),
+                    at,
+                })
+            }
+            None if tried_before.is_some() => steps.push(VersionDecision::EndCanary {
                 handler: handler.clone(),
                 rolled_back: None,
                 at,
@@ -93,7 +100,7 @@ impl Reloader {
         if let Ok(program) = it.program()
             && known.in_force.get(&**handler).map(String::as_str) != Some(program.version())
         {
-            steps.push(Decision::InForce {
+            steps.push(VersionDecision::InForce {
                 handler: handler.clone(),
                 version: program.version().into(),
                 at,
@@ -103,8 +110,8 @@ impl Reloader {
     }
 }
 
-fn kept(program: &Program, at: crate::clock::UnixMillis) -> Decision {
-    Decision::Keep {
+fn kept(program: &Program, at: crate::clock::UnixMillis) -> VersionDecision {
+    VersionDecision::Keep {
         version: program.version().into(),
         script: program.script().to_owned(),
         // A map of texts is always JSON.

@@ -1,7 +1,7 @@
 //! What was good before, from the ledger: a start with broken files works from it.
 
-use crate::ledger::decision::Decisions;
 use crate::ledger::sqlite::read::{ReadError, Reader};
+use crate::ledger::version_decision::VersionDecisions;
 use crate::script::Sources;
 
 /// The key of `meta` that holds the text of the last good handlers.toml.
@@ -15,14 +15,14 @@ pub(super) fn order_key_of(handler: &str) -> String {
 pub(super) struct LastGood {
     /// The text of handlers.toml.
     pub config: Option<String>,
-    pub decisions: Decisions,
+    pub decisions: VersionDecisions,
 }
 
 impl LastGood {
     pub(super) fn load(reader: &Reader) -> Result<Self, ReadError> {
         Ok(Self {
             config: reader.meta(CONFIG)?,
-            decisions: reader.decisions()?,
+            decisions: reader.version_decisions()?,
         })
     }
 }

@@ -4,8 +4,8 @@ use super::choose::Choice;
 use super::last_good::kept;
 use super::{Reloader, Report, short};
 use crate::in_force::Chosen;
-use crate::ledger::decision::Decision;
 use crate::ledger::sqlite::read::ReadError;
+use crate::ledger::version_decision::VersionDecision;
 use crate::script::Program;
 use std::sync::Arc;
 use tracing::warn;
@@ -22,7 +22,7 @@ impl Reloader {
             .handler(handler)
             .ok_or_else(|| format!("there is no handler `{handler}` in handlers.toml"))?;
         let unreadable = |it: ReadError| it.to_string();
-        let decisions = self.reader().decisions().map_err(unreadable)?;
+        let decisions = self.reader().version_decisions().map_err(unreadable)?;
         let known = self.reader().versions_like(handler, version);
         let version = match known.map_err(unreadable)?.as_slice() {
             [it] if version.len() >= VERSION_CHARS_MIN => it.clone(),
@@ -62,19 +62,19 @@ impl Reloader {
         };
         let (at, name) = (self.clock.now(), &loaded.handler.name);
         let mut steps = vec![
-            Decision::Pin {
+            VersionDecision::Pin {
                 handler: name.clone(),
                 version: Some(version.as_str().into()),
                 at,
             },
-            Decision::InForce {
+            VersionDecision::InForce {
                 handler: name.clone(),
                 version: version.as_str().into(),
                 at,
             },
         ];
         if decisions.canaries.contains_key(handler) {
-            steps.push(Decision::EndCanary {
+            steps.push(VersionDecision::EndCanary {
                 handler: name.clone(),
                 rolled_back: None,
                 at,
@@ -103,11 +103,14 @@ impl Reloader {
     pub async fn unpin(&self, handler: &str) -> Result<Report, String> {
         {
             let _turn = self.turn.lock().await;
-            let decisions = self.reader().decisions().map_err(|it| it.to_string())?;
+            let decisions = self
+                .reader()
+                .version_decisions()
+                .map_err(|it| it.to_string())?;
             if !decisions.pins.contains_key(handler) {
                 return Err(format!("handler `{handler}` is not pinned"));
             }
-            let step = Decision::Pin {
+            let step = VersionDecision::Pin {
                 handler: handler.into(),
                 version: None,
                 at: self.clock.now(),

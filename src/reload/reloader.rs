@@ -121,7 +121,7 @@ impl Reloader {
         let in_force = self.current.load_full();
         let decisions = self
             .reader()
-            .decisions()
+            .version_decisions()
             .map_err(|it| LedgerError::Refused(it.to_string()))?;
         self.keep(&in_force, &decisions, None).await?;
         self.align(&in_force).await
@@ -178,7 +178,7 @@ impl Reloader {
 
     async fn put_into_force(&self, files: Files) -> Report {
         let before = self.current.load_full();
-        let decisions = match self.reader().decisions() {
+        let decisions = match self.reader().version_decisions() {
             Ok(it) => it,
             Err(error) => return failed(format!("the ledger cannot be read: {error}")),
         };

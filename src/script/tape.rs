@@ -107,32 +107,38 @@ impl Tape {
     }
 
     pub(super) fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(self.bytes(span)).expect("the payload was read as text")
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
         let range = span.start as usize..(span.start + span.size_bytes) as usize;
         if span.is_unescaped {
-            &self.unescaped[range]
+            &self.unescaped.as_bytes()[range]
         } else {
-            std::str::from_utf8(&self.payload[range]).expect("the payload was read as text")
+            &self.payload[range]
         }
     }
 
     /// What is directly inside of an object or a list, with the names of an object's fields.
     pub(super) fn inside(&self, at: At) -> impl Iterator<Item = (&str, At)> {
-        let mut next = at + 1;
-        let end = match self.value(at) {
-            Value::Object { end } | Value::List { end } => end,
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => next,
-        };
-        std::iter::from_fn(move || {
-            let it = (next < end).then_some(next)?;
-            next = self.after(it);
-            Some((self.text(self.nodes[it as usize].key), it))
-        })
+        self.places(at)
+            .map(|it| (self.text(self.nodes[it as usize].key), it))
     }
 
     /// The field of an object. The last one, should there be several of one name.
     pub(super) fn field(&self, at: At, name: &str) -> Option<At> {
-        let is_named = |it: &(&str, At)| it.0 == name;
-        self.inside(at).filter(is_named).map(|(_, it)| it).last()
+        let is_named = |it: &At| self.bytes(self.nodes[*it as usize].key) == name.as_bytes();
+        self.places(at).filter(is_named).last()
+    }
+
+    fn places(&self, at: At) -> impl Iterator<Item = At> {
+        let mut next = at + 1;
+        let end = self.after(at);
+        std::iter::from_fn(move || {
+            let it = (next < end).then_some(next)?;
+            next = self.after(it);
+            Some(it)
+        })
     }
 
     /// As a script writes it: `event.data.object.lines.data[0]`.

@@ -1,14 +1,18 @@
 //! Making a call for a script: written down before it is sent, and when it is answered.
 
 use super::attempt::Attempt;
-use super::journal::{Match, content_of, state_after};
-use super::put_off;
+use super::journal::{Asked, Found, Match};
+use super::outcome::{calls_changed, outcome_unknown, state_after};
+use super::past::seen_with;
+use super::wire::{NoTurn, turn};
 use crate::call::{Answer, Request};
+use crate::ledger::decision::{ChoiceName, Needs};
+use crate::ledger::note::{CallNote, Did};
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
 use crate::script::WorldError;
-use crate::services::{CallError, Caller, KeyParts, NotNow, Prepared, Sent, Turn, idempotency_key};
+use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key};
 use std::time::Duration;
 
 /// Between two tries to write down an answer on a full disk.
@@ -26,8 +30,20 @@ pub(super) enum Called {
     Unwritten,
     /// The run waits until its service is well or has room, and spends no attempt.
     PutOff(NotNow),
-    /// The run cannot go on.
-    Dead(String),
+    /// The run cannot go on, unless an operator decides what it needs.
+    Dead { why: String, needs: Option<Needs> },
+}
+
+/// A call that is about to be written down and sent.
+struct Call {
+    request: Request,
+    content: String,
+    prepared: Prepared,
+    entry: JournalEntry,
+    /// What it was, when it is sent again.
+    before: Option<CallState>,
+    differs: bool,
+    decided: Option<ChoiceName>,
 }
 
 /// Makes the call that a pass ended with.
@@ -39,10 +55,10 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
     if !request.method.changes_something() {
         let turn = match turn(attempt, &request).await {
             Ok(it) => it,
-            Err(instead) => return instead,
+            Err(why) => return no_turn(attempt, request, why),
         };
-        let services = &attempt.in_force.services;
-        let Sent { outcome, not_now } = services.send(turn, &prepared, None).await;
+        let wire = &attempt.shared.wire;
+        let Sent { outcome, not_now } = wire.send(attempt, turn, &prepared, None).await;
         if let Some(it) = not_now {
             return Called::PutOff(it);
         }
@@ -54,98 +70,97 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
             Err(error) => failed(attempt, request, &error),
         };
     }
-    let content = content_of(
-        &prepared.service,
-        prepared.method.as_str(),
-        &prepared.url,
-        prepared.body.as_deref(),
-    );
-    let known = attempt
-        .sight()
-        .journal
-        .peek(&request, &prepared.url, &content, &attempt.version);
+    let asked = Asked::of(&request, &prepared, &attempt.version);
+    let content = asked.content();
+    let known = attempt.sight().journal.peek(&asked);
     match known {
         // The pass would have been given it; one that appears now was not there for it.
         Match::Settled(_) => Called::Stale,
-        Match::CallsChanged => {
-            Called::Dead("calls changed: more than one earlier call could be this one".into())
-        }
-        Match::New => match new_entry(attempt, &prepared, content) {
-            Ok(entry) => send(attempt, request, prepared, entry, None, reads).await,
-            Err(why) => Called::Dead(why),
+        Match::CallsChanged => Called::Dead {
+            why: calls_changed(attempt.run.claim.id, &request),
+            needs: Some(Needs::CallsChanged),
         },
-        Match::Again(entry) => {
-            if let Some(why) = outcome_unknown(attempt, &entry) {
-                return Called::Dead(why);
+        Match::New { decided } => {
+            let is_full = attempt.sight().journal.is_full();
+            if let Some(message) = is_full {
+                return failed(attempt, request, &CallError::Refused { message });
             }
-            // Word for word what went out before: the service may have kept it under this key.
-            let Ok(stored) = serde_json::from_str::<Prepared>(&entry.request) else {
-                return Called::Dead(format!(
-                    "call {} of the journal cannot be read",
-                    entry.number
-                ));
-            };
-            let before = entry.state;
-            send(attempt, request, stored, entry, Some(before), reads).await
+            match new_entry(attempt, &request, &prepared, &content) {
+                Ok(entry) => {
+                    let call = Call {
+                        request,
+                        content,
+                        prepared,
+                        entry,
+                        before: None,
+                        differs: false,
+                        decided,
+                    };
+                    send(attempt, call, reads).await
+                }
+                Err(why) => Called::Dead { why, needs: None },
+            }
         }
+        Match::Again(found) => again(attempt, request, content, found, reads).await,
     }
 }
 
-/// Waits for a call's turn at its service, or says what becomes of the call instead. Calls of one handler that wait hold an
-/// eighth of the runs in flight at most; half of these places are kept for runs that were put off, which are the older.
-async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, Called> {
-    let (run, shared) = (&attempt.run, &attempt.shared);
-    let limits = &attempt.in_force.config.limits;
-    let awake_max = put_off::awake_max(limits.runs_in_flight_max);
-    let is_awake = shared.put_off().is_awake(run.claim.id);
-    let caller = Caller {
-        handler: run.handler.clone(),
-        run: run.claim.id,
-        waiting_max: awake_max * if is_awake { 2 } else { 1 },
+/// Sends a call again, word for word as it went out before: the service may have kept it under its key.
+async fn again(
+    attempt: &Attempt,
+    request: Request,
+    content: String,
+    found: Found,
+    reads: &[Read],
+) -> Called {
+    let Found {
+        entry,
+        differs,
+        decided,
+    } = found;
+    let Ok(prepared) = serde_json::from_str::<Prepared>(&entry.request) else {
+        let why = format!("call {} of the journal cannot be read", entry.number);
+        return Called::Dead { why, needs: None };
     };
-    let turn = tokio::select! {
-        biased;
-        turn = attempt.in_force.services.turn(request, &caller) => turn,
-        () = shared.stopping.cancelled() => return Err(Called::Unwritten),
+    let call = Call {
+        request,
+        content,
+        prepared,
+        before: Some(entry.state),
+        differs,
+        decided: decided.or(entry.decided),
+        entry,
     };
-    match turn {
-        Ok(turn) => turn.map_err(Called::PutOff),
-        Err(error) => Err(failed(attempt, request.clone(), &error)),
-    }
+    send(attempt, call, reads).await
 }
 
-/// Why a call that was never answered cannot be sent again, if it cannot.
-fn outcome_unknown(attempt: &Attempt, entry: &JournalEntry) -> Option<String> {
-    if entry.state != CallState::Intended {
-        return None;
-    }
-    let service = attempt
-        .in_force
-        .config
-        .services
-        .iter()
-        .find(|it| *it.name == *entry.service)?;
-    let what = format!("{} {} to `{}`", entry.method, entry.url, entry.service);
-    match service.idempotency {
-        None => Some(format!(
-            "outcome unknown: {what} was sent and no answer came; the service ignores idempotency keys, so sending it again could do it twice"
-        )),
-        Some(kept) if entry.intended_at.after(kept) < attempt.shared.clock.now() => Some(format!(
-            "outcome unknown: {what} was sent and no answer came; that was longer ago than the service keeps idempotency keys ({kept:?})"
-        )),
-        Some(_) => None,
-    }
+/// Ends the run if nobody knows whether the call arrived and sending it again could do it twice.
+fn give_up_unknown(attempt: &Attempt, call: &Call) -> Option<Called> {
+    call.before?;
+    let entry = &call.entry;
+    let services = &attempt.in_force.config.services;
+    let service = services.iter().find(|it| *it.name == *entry.service);
+    let (run, now) = (attempt.run.claim.id, attempt.shared.clock.now());
+    let why = outcome_unknown(run, entry, service, now)?;
+    attempt.sight().tell(CallNote {
+        number: Some(entry.number),
+        differs: call.differs,
+        decided: call.decided,
+        ..CallNote::of(&call.request, Did::OutcomeUnknown)
+    });
+    let needs = Some(Needs::OutcomeUnknown { call: entry.number });
+    Some(Called::Dead { why, needs })
 }
 
 fn new_entry(
     attempt: &Attempt,
+    request: &Request,
     prepared: &Prepared,
-    content: String,
+    content: &str,
 ) -> Result<JournalEntry, String> {
     let Some(event) = attempt.event() else {
         return Err("its event is not at hand".into());
     };
-    let request = serde_json::to_string(prepared).map_err(|it| it.to_string())?;
     let sight = attempt.sight();
     let idempotency_key = idempotency_key(&KeyParts {
         scope: &event.scope,
@@ -153,8 +168,8 @@ fn new_entry(
         handler: &attempt.run.handler,
         replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
         call: prepared,
-        nth: sight.journal.count_of(&content) + 1,
-        generation: sight.journal.generation(&content),
+        nth: sight.journal.count_of(content) + 1,
+        generation: sight.journal.generation(content),
     });
     Ok(JournalEntry {
         number: sight.journal.next_number(),
@@ -162,8 +177,9 @@ fn new_entry(
         service: prepared.service.clone(),
         method: prepared.method.as_str().into(),
         url: prepared.url.clone(),
-        request,
-        content,
+        path: Some(request.path.clone()),
+        request: serde_json::to_string(prepared).map_err(|it| it.to_string())?,
+        content: content.to_owned(),
         idempotency_key,
         version: attempt.version.to_string(),
         now: attempt.now(),
@@ -171,33 +187,43 @@ fn new_entry(
         intended_at: attempt.shared.clock.now(),
         answered_at: None,
         answer: None,
+        decided: None,
     })
 }
 
 /// Writes the call down, sends it, writes down what became of it.
-async fn send(
-    attempt: &Attempt,
-    request: Request,
-    prepared: Prepared,
-    mut entry: JournalEntry,
-    before: Option<CallState>,
-    reads: &[Read],
-) -> Called {
+async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
+    if let Some(dead) = give_up_unknown(attempt, &call) {
+        return dead;
+    }
     // First the turn: what is written down is about to be sent.
-    let turn = match turn(attempt, &request).await {
+    let turn = match turn(attempt, &call.request).await {
         Ok(it) => it,
-        Err(instead) => return instead,
+        Err(why) => return no_turn(attempt, call.request, why),
     };
+    // That may have taken longer than the service keeps keys.
+    if let Some(dead) = give_up_unknown(attempt, &call) {
+        return dead;
+    }
+    let Call {
+        request,
+        content,
+        prepared,
+        mut entry,
+        before,
+        differs,
+        decided,
+    } = call;
+    if before.is_none() {
+        entry.intended_at = attempt.shared.clock.now();
+    }
     let ledger = &attempt.shared.ledger;
+    let new = std::mem::take(&mut attempt.sight().seen);
+    entry.seen = seen_with(&entry, &attempt.version, attempt.now(), new);
     entry.state = CallState::Intended;
     entry.version = attempt.version.to_string();
     entry.now = attempt.now();
-    let seen = std::mem::take(&mut attempt.sight().seen);
-    entry.seen = if seen.is_empty() {
-        None
-    } else {
-        serde_json::to_string(&seen).ok()
-    };
+    let word = entry.decided.take();
     let intent = Intent {
         claim: attempt.run.claim,
         entry: entry.clone(),
@@ -209,31 +235,33 @@ async fn send(
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
     }
-    attempt.sight().journal.put(entry.clone());
+    attempt.sight().journal.put(entry.clone(), &content);
 
+    let key = Some(entry.idempotency_key.as_str());
     let Sent {
         outcome: sent,
         not_now,
     } = attempt
-        .in_force
-        .services
-        .send(turn, &prepared, Some(&entry.idempotency_key))
+        .shared
+        .wire
+        .send(attempt, turn, &prepared, key)
         .await;
-    let (state, answer) = match &sent {
-        Ok(answer) => (state_after(answer, &request), Some(answer.clone())),
-        // A call that never left leaves things as they were: an earlier sending of it may still have arrived.
-        Err(CallError::Refused { .. } | CallError::NotSent { .. }) => {
-            (before.unwrap_or(CallState::Unsent), None)
-        }
-        Err(CallError::OutcomeUnknown { .. }) => (CallState::Intended, None),
-    };
+    let state = state_after(&sent, &request, before);
+    let answer = sent.as_ref().ok().cloned();
+    if state != CallState::Unsettled || answer.is_some() {
+        entry.answer = answer.clone();
+    }
     entry.state = state;
-    entry.answer = answer.clone();
+    if let Err(CallError::Refused { .. } | CallError::NotSent { .. }) = sent {
+        // Nobody has used it yet.
+        entry.decided = word;
+    }
     let settle = Settle {
         claim: attempt.run.claim,
         number: entry.number,
         state,
         answer,
+        decided: entry.decided,
         at: attempt.shared.clock.now(),
     };
     match write_down(ledger, settle).await {
@@ -241,7 +269,27 @@ async fn send(
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
     }
-    attempt.sight().journal.put(entry);
+    let did = match before {
+        None => Did::New,
+        Some(_) => Did::SentAgain,
+    };
+    let told = CallNote {
+        number: (state != CallState::Unsent).then_some(entry.number),
+        became: Some(state),
+        status: sent.as_ref().ok().map(|it| it.status),
+        differs,
+        decided,
+        ..CallNote::of(&request, did)
+    };
+    {
+        let mut sight = attempt.sight();
+        sight.tell(told);
+        if state == CallState::Unsent {
+            sight.journal.take_out(entry.number);
+        } else {
+            sight.journal.put(entry, &content);
+        }
+    }
     if let Some(it) = not_now {
         return Called::PutOff(it);
     }
@@ -251,6 +299,14 @@ async fn send(
             Called::Answered
         }
         Err(error) => failed(attempt, request, &error),
+    }
+}
+
+fn no_turn(attempt: &Attempt, request: Request, why: NoTurn) -> Called {
+    match why {
+        NoTurn::NotNow(it) => Called::PutOff(it),
+        NoTurn::Stopping => Called::Unwritten,
+        NoTurn::Failed(error) => failed(attempt, request, &error),
     }
 }
 

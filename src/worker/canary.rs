@@ -4,8 +4,8 @@
 use super::Shared;
 use crate::in_force::LoadedHandler;
 use crate::ledger::LedgerError;
-use crate::ledger::decision::{CanaryOutcome, CanaryRun, Decision};
 use crate::ledger::request::{OpenRun, Order};
+use crate::ledger::version_decision::{CanaryOutcome, CanaryRun, VersionDecision};
 use crate::script::Program;
 use std::sync::{Arc, PoisonError};
 use tracing::warn;
@@ -122,14 +122,17 @@ pub(super) async fn note(
     let Some((version, outcome)) = says.outcome(ended) else {
         return Ok(());
     };
-    let tried = Decision::Tried {
+    let tried = VersionDecision::Tried {
         handler: run.handler.clone(),
         version: version.clone(),
         run: run.claim.id,
         outcome,
     };
     let decisions = vec![tried];
-    shared.ledger.order(Order::Decide { decisions }).await?;
+    shared
+        .ledger
+        .order(Order::DecideVersions { decisions })
+        .await?;
     shared.tried.notify_one();
     Ok(())
 }

@@ -1,36 +1,33 @@
 //! Starts runs: what just came, what is open from before, what was waiting for its time.
 
+mod looks;
+mod suspects;
+mod waking;
+
 use super::Shared;
 use super::attempt::{End, attempt};
-use super::lanes::{Follow, Lanes, PARKED_MAX, RUNS_IN_MEMORY_MAX};
-use super::put_off::{self, Group, Wanted};
+use super::lanes::{Follow, Lanes};
 use super::waiting::Waiting;
 use crate::clock::UnixMillis;
-use crate::config::OnDead;
-use crate::ledger::request::{OpenRun, Postpone};
-use crate::ledger::running::{BLAME_MAX, Suspect};
-use crate::ledger::sqlite::read::{BlockedByDead, ReadError, Reader};
+use crate::ledger::request::OpenRun;
+use crate::ledger::running::Suspect;
+use crate::ledger::sqlite::read::Reader;
 use crate::ledger::sqlite::{Arrival, Arrivals};
-use crate::run::{Lane, RunId, State};
+use crate::run::{Lane, RunId};
+use looks::Look;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
-/// Runs that one look at the disk brings.
-const SCAN_RUNS_MAX: i64 = 1000;
-/// Fewer runs than this in memory, and the scan goes on.
-const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
 /// How long a run waits whose end the ledger could not take.
 const PAUSE_AFTER_UNWRITTEN: Duration = Duration::from_secs(1);
 /// How often it is asked whether a service that runs wait for is well.
 const ASK_SERVICES_EVERY: Duration = Duration::from_millis(100);
-/// How often it is looked whether there are groups of such runs that are not known.
-const FIND_PUT_OFF_EVERY: Duration = Duration::from_secs(60);
 /// A handler may have so many times the runs in flight that are free: whoever takes much leaves room for others.
 const SHARE_OF_FREE: usize = 4;
 /// How long a look at the waiting runs waits for others that want it too.
@@ -154,19 +151,6 @@ struct InFlight {
     generation: u64,
     /// Another lane that it is in by now.
     moved_to: Option<Lane>,
-}
-
-/// What a look at the disk found.
-enum Look {
-    Head(Lane, Result<Option<(OpenRun, State)>, ReadError>),
-    /// For this generation.
-    Parked(u64, Result<Vec<Lane>, ReadError>),
-    Scan(u64, Result<Vec<(OpenRun, bool)>, ReadError>),
-    Waiting(Result<Vec<(UnixMillis, OpenRun)>, ReadError>),
-    /// Groups of runs that wait for a service.
-    PutOff(Result<Vec<Group>, ReadError>),
-    /// Runs of one, for this generation.
-    Woken(u64, Wanted, Result<Vec<(OpenRun, bool)>, ReadError>),
 }
 
 impl Dispatcher {
@@ -340,254 +324,6 @@ impl Dispatcher {
             lacks_parked: true,
             ..Backlog::default()
         });
-    }
-
-    fn scan(&mut self) {
-        let wants_more = |it: &Backlog| !it.is_scanning && self.lanes.len() < SCAN_BELOW;
-        if !self.backlog.as_ref().is_some_and(wants_more) {
-            return;
-        }
-        let blocked_by_dead = self.blocked_by_dead();
-        let Some(backlog) = &mut self.backlog else {
-            return;
-        };
-        backlog.is_scanning = true;
-        let (lacks_parked, after) = (backlog.lacks_parked, backlog.scanned_to);
-        let generation = self.generation;
-        if lacks_parked {
-            return self.look(move |reader| {
-                let lanes = reader.lanes_not_ready(&blocked_by_dead, PARKED_MAX);
-                Look::Parked(generation, lanes)
-            });
-        }
-        backlog.left_meanwhile = false;
-        let now = self.shared.clock.now();
-        self.look(move |reader| {
-            let runs = reader.ready_runs(after, SCAN_RUNS_MAX).and_then(|runs| {
-                runs.into_iter()
-                    .map(|run| {
-                        let head = reader.lane_head(run.lane, &blocked_by_dead, now)?;
-                        let is_head = head.is_some_and(|(it, _)| it.claim.id == run.claim.id);
-                        Ok((run, is_head))
-                    })
-                    .collect()
-            });
-            Look::Scan(generation, runs)
-        });
-    }
-
-    /// The handlers of which a dead run blocks its lane, as of now.
-    fn blocked_by_dead(&self) -> BlockedByDead {
-        let in_force = self.shared.current.load();
-        let handlers = in_force.handlers().iter().map(|it| &it.handler);
-        let blocking = handlers.filter(|it| it.on_dead == OnDead::Block);
-        BlockedByDead::new(blocking.map(|it| &*it.name))
-    }
-
-    fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
-        let reader = self.reader.clone();
-        #[cfg(test)]
-        if self.shared.engines.is_by_hand() {
-            self.looks
-                .spawn(async move { look(&super::engines::lock(&reader)) });
-            return;
-        }
-        self.looks
-            .spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
-    }
-
-    fn looked(&mut self, look: Result<Look, tokio::task::JoinError>) {
-        match look {
-            Ok(Look::Head(lane, Ok(head))) => {
-                let follow = self.lanes.found(lane, head);
-                self.follow(follow);
-            }
-            Ok(Look::Head(lane, Err(error))) => {
-                warn!(%error, "the ledger could not be read, trying again: {error}");
-                self.lanes.parked(lane);
-                let soon = self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN);
-                self.waiting.put(soon, RunId::default(), lane);
-            }
-            Ok(Look::Parked(generation, _) | Look::Scan(generation, _))
-                if generation != self.generation => {}
-            Ok(Look::Parked(_, Ok(lanes))) => {
-                self.lanes.park_all(lanes);
-                if let Some(backlog) = &mut self.backlog {
-                    backlog.is_scanning = false;
-                    backlog.lacks_parked = false;
-                }
-            }
-            Ok(Look::Scan(_, Ok(runs))) => self.scanned(runs),
-            Ok(
-                Look::Parked(_, Err(error)) | Look::Scan(_, Err(error)) | Look::Waiting(Err(error)),
-            ) => {
-                error!(%error, "the open runs could not be read, trying again: {error}");
-                self.waiting
-                    .reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));
-                if let Some(backlog) = &mut self.backlog {
-                    backlog.is_scanning = false;
-                }
-            }
-            Ok(Look::Waiting(Ok(runs))) => self.waiting.loaded(runs),
-            Ok(Look::PutOff(Ok(groups))) => {
-                let mut put_off = self.shared.put_off();
-                groups.into_iter().for_each(|it| put_off.put_off(it));
-            }
-            Ok(Look::PutOff(Err(error))) => {
-                warn!(%error, "the runs that wait for services could not be read, trying again: {error}");
-                self.put_off_found_at = UnixMillis(0);
-            }
-            Ok(Look::Woken(generation, wanted, runs)) => self.woken(generation, &wanted, runs),
-            Err(error) => error!(%error, "a look at the ledger failed: {error}"),
-        }
-    }
-
-    fn scanned(&mut self, runs: Vec<(OpenRun, bool)>) {
-        let Some(backlog) = &mut self.backlog else {
-            return;
-        };
-        backlog.is_scanning = false;
-        match runs.last() {
-            Some((last, _)) => backlog.scanned_to = last.claim.id.max(backlog.scanned_to),
-            // All is seen. What came meanwhile may not have been there yet for this look.
-            None if backlog.left_meanwhile => {}
-            None => self.backlog = None,
-        }
-        for (run, is_head) in runs {
-            self.lanes.scanned(run, is_head);
-        }
-    }
-
-    fn until_due(&self) -> Duration {
-        /// A clock that is set forward must not leave runs waiting for long.
-        const LOOK_AT_THE_CLOCK_EVERY: Duration = Duration::from_secs(30);
-        let now = self.shared.clock.now();
-        self.waiting
-            .next()
-            .map_or(LOOK_AT_THE_CLOCK_EVERY, |it| it.since(now))
-            .min(LOOK_AT_THE_CLOCK_EVERY)
-    }
-
-    fn wake_due(&mut self) {
-        let now = self.shared.clock.now();
-        for lane in self.waiting.due(now) {
-            if !self.lanes.holds(lane) {
-                let follow = self.lanes.look_up(lane);
-                self.follow(follow);
-            }
-        }
-        if self.waiting.wants_reload(now) {
-            self.reload_waiting();
-        }
-        if self.put_off_found_at.after(FIND_PUT_OFF_EVERY) < now {
-            self.find_put_off();
-        }
-    }
-
-    /// Learns of runs that wait for services from the ledger: after a start, a reload, and as a net.
-    fn find_put_off(&mut self) {
-        self.put_off_found_at = self.shared.clock.now();
-        self.look(|reader| {
-            let groups = reader
-                .waiting_for_services()
-                .map(|it| it.into_iter().map(|it| (it.service, it.handler)).collect());
-            Look::PutOff(groups)
-        });
-    }
-
-    /// Wakes runs whose services are well, or one to look whether its service is.
-    fn wake_put_off(&mut self) {
-        let in_force = self.shared.current.load_full();
-        let now = self.shared.clock.now();
-        let awake_max = put_off::awake_max(in_force.config.limits.runs_in_flight_max);
-        let room = |service: &str| in_force.services.room(service);
-        let wanted = self.shared.put_off().wanted(room, awake_max, now);
-        for it in wanted {
-            let generation = self.generation;
-            let blocked_by_dead = self.blocked_by_dead();
-            self.look(move |reader| {
-                let (service, handler) = &it.group;
-                let runs = reader.runs_waiting_for(
-                    service,
-                    handler,
-                    it.after,
-                    it.limit,
-                    &blocked_by_dead,
-                    now,
-                );
-                Look::Woken(generation, it, runs)
-            });
-        }
-    }
-
-    fn woken(
-        &mut self,
-        generation: u64,
-        wanted: &Wanted,
-        runs: Result<Vec<(OpenRun, bool)>, ReadError>,
-    ) {
-        let now = self.shared.clock.now();
-        let runs = match runs {
-            Ok(it) if generation == self.generation => it,
-            Ok(_) => return self.shared.put_off().unread(wanted, now),
-            Err(error) => {
-                warn!(%error, "the ledger could not be read, trying again: {error}");
-                return self.shared.put_off().unread(wanted, now);
-            }
-        };
-        let woken: Vec<(RunId, bool)> = runs
-            .into_iter()
-            .map(|(run, is_head)| {
-                let id = run.claim.id;
-                (id, is_head && self.lanes.wake(run))
-            })
-            .collect();
-        self.shared.put_off().woken(wanted, &woken, now);
-    }
-
-    fn reload_waiting(&mut self) {
-        let limit = self.waiting.begin_reload();
-        self.look(move |reader| Look::Waiting(reader.waiting_runs(limit)));
-    }
-
-    /// Called only while no script runs: suspects run alone.
-    fn note_suspects(&self) {
-        if let Err(error) = self.shared.running.park(&self.suspects) {
-            error!(%error, "the file that names the running runs cannot be written: {error}");
-        }
-    }
-
-    /// A run that is in an engine at one unclean end after another is what ends the process: it must not do so at every
-    /// start.
-    async fn clear_suspects(&mut self) {
-        for (id, blame) in self.suspects.clone() {
-            let found = {
-                let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-                reader.open_run(id)
-            };
-            let Ok(Some(run)) = found else { continue };
-            if blame < BLAME_MAX {
-                // It was at the head of its lane, or it would not have run.
-                let follow = self.lanes.look_up(run.lane);
-                self.follow(follow);
-                continue;
-            }
-            self.suspects.remove(&id);
-            error!(run.id = %id, handler = %run.handler, "run {id} is dead: the host ended while it ran, and again when it ran alone");
-            let postpone = Postpone {
-                claim: run.claim,
-                state: State::Dead,
-                due_at: None,
-                waits_for: None,
-                why: "the host ended while this run was in the script engine, and again when it ran alone".into(),
-                attempts: run.attempts,
-                attempt: None,
-            };
-            if let Err(error) = self.shared.ledger.postpone(postpone).await {
-                error!(%error, "run {id} could not be set dead: {error}");
-            }
-        }
-        self.note_suspects();
     }
 }
 

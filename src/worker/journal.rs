@@ -1,33 +1,192 @@
 //! Which call of an earlier attempt a call of this one is. Pure; nothing is sent or stored here.
 
-use crate::call;
+use crate::call::Request;
+use crate::ledger::decision::{ChoiceName, Matching};
 use crate::ledger::request::{CallState, JournalEntry};
+use crate::services::Prepared;
 use sha2::{Digest, Sha256};
+
+/// The most calls of one run that are kept.
+pub(super) const JOURNAL_CALLS_MAX: usize = 4096;
+/// The most bytes that one run's calls may have, with all answers. The last answer may go beyond it by its own size.
+pub(super) const JOURNAL_SIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The calls of a run so far, and which of them this attempt has come by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     entries: Vec<JournalEntry>,
-    used: Vec<bool>,
+    /// The content of the call of this attempt that each of them was found to be.
+    taken_by: Vec<Option<String>>,
+    /// How many of the entries are of earlier attempts: the first ones.
+    earlier: usize,
+    matching: Matching,
+    size_bytes: usize,
+}
+
+/// A call, as it is compared with those of before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub service: &'a str,
+    pub method: &'a str,
+    /// As the script wrote it.
+    pub path: &'a str,
+    pub url: &'a str,
+    pub body: Option<&'a str>,
+    pub version: &'a str,
 }
 
 /// What a call is to the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Match {
     /// Answered for good: this is the answer, and nothing is sent.
-    Settled(JournalEntry),
+    Settled(Found),
     /// Not settled: the stored bytes go out again with the stored key.
-    Again(JournalEntry),
-    /// Not made before.
-    New,
-    /// The script was edited, and several calls of before may be the one that is meant.
+    Again(Found),
+    /// Not made before, or not so that it counts.
+    New { decided: Option<ChoiceName> },
+    /// More than one call of before may be the one that is meant, or the one that is meant was taken for another.
     CallsChanged,
 }
 
+/// The earlier call that a call is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub entry: JournalEntry,
+    /// The script says something else now.
+    pub differs: bool,
+    /// The operator's choice without which it would not have been found.
+    pub decided: Option<ChoiceName>,
+}
+
+/// Where a call is found: the entry's place in the list, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    At(usize),
+    Nowhere,
+    Uncertain,
+}
+
 impl Journal {
-    pub(super) fn new(entries: Vec<JournalEntry>) -> Self {
-        let used = vec![false; entries.len()];
-        Self { entries, used }
+    pub(super) fn new(entries: Vec<JournalEntry>, matching: Matching) -> Self {
+        Self {
+            taken_by: vec![None; entries.len()],
+            earlier: entries.len(),
+            size_bytes: entries.iter().map(size_bytes).sum(),
+            entries,
+            matching,
+        }
+    }
+
+    /// Finds the call that this one is. It counts as come by once it is [`put`](Self::put).
+    pub(super) fn peek(&self, asked: &Asked<'_>) -> Match {
+        let content = asked.content();
+        let place = self.place(asked, &content, self.matching);
+        let usual = self.place(asked, &content, Matching::Usual);
+        let decided = match self.matching {
+            Matching::Usual => None,
+            Matching::Reuse => Some(ChoiceName::Reuse),
+            Matching::Again { .. } => Some(ChoiceName::Again),
+        }
+        .filter(|_| place != usual);
+        let at = match place {
+            Place::Nowhere => return Match::New { decided },
+            Place::Uncertain => return Match::CallsChanged,
+            Place::At(at) => at,
+        };
+        let entry = self.entries[at].clone();
+        let found = |decided| Found {
+            differs: !asked.is_what(&entry, &content),
+            decided,
+            entry: entry.clone(),
+        };
+        match entry.state {
+            CallState::Settled => Match::Settled(found(decided.or(entry.decided))),
+            CallState::Intended | CallState::Unsettled => Match::Again(found(decided)),
+            CallState::Refused | CallState::Unsent => Match::New { decided },
+        }
+    }
+
+    fn place(&self, asked: &Asked<'_>, content: &str, matching: Matching) -> Place {
+        let remembered = |at: &usize| {
+            let it = &self.entries[*at];
+            !is_forgotten(it) && asked.is_to_where(it)
+        };
+        let all: Vec<usize> = (0..self.entries.len()).filter(remembered).collect();
+        let is_same = |at: &&usize| asked.is_what(&self.entries[**at], content);
+        let is_free = |at: &&usize| self.taken_by[**at].is_none();
+        if let Some(at) = all.iter().filter(is_free).find(is_same) {
+            return Place::At(*at);
+        }
+        // This very call was made before, and its entry has served for another one: sent again it would happen twice.
+        let is_lost = |at: &&usize| {
+            let taken = self.taken_by[**at].as_deref();
+            taken.is_some_and(|it| it != content)
+        };
+        if let Some(at) = all.iter().filter(is_lost).find(is_same) {
+            return match matching {
+                Matching::Reuse => Place::At(*at),
+                Matching::Usual | Matching::Again { .. } => Place::Uncertain,
+            };
+        }
+        // This very call was made before, and those of it that are left were refused: it is made anew, and is none of the
+        // others.
+        let come_by = self.taken_by.iter().flatten();
+        let come_by = come_by.filter(|it| *it == content).count() as u64;
+        let kept = all.iter().filter(|at| **at < self.earlier).filter(is_same);
+        let refused = self.generation(content);
+        if refused > 0 && come_by < refused + kept.count() as u64 {
+            return Place::Nowhere;
+        }
+        let after = match matching {
+            Matching::Usual | Matching::Reuse => 0,
+            Matching::Again { through } => through,
+        };
+        let left = || {
+            all.iter()
+                .filter(is_free)
+                .filter(|at| self.entries[**at].number > after)
+        };
+        // An unchanged script that says something else now, because the world changed: it is the same call.
+        if let Some(at) = left().find(|at| self.entries[**at].version == asked.version) {
+            return Place::At(*at);
+        }
+        // After a failure that was answered, an edited script may say something else.
+        let meant: Vec<usize> = left()
+            .filter(|at| self.entries[**at].state != CallState::Unsettled)
+            .copied()
+            .collect();
+        match (meant.as_slice(), matching) {
+            ([], _) => Place::Nowhere,
+            ([at], _) | ([at, ..], Matching::Reuse) => Place::At(*at),
+            (_, Matching::Usual | Matching::Again { .. }) => Place::Uncertain,
+        }
+    }
+
+    /// Adds a call that was just written down, or replaces it by what became of it. This attempt has come by it, with a
+    /// call of this content.
+    pub(super) fn put(&mut self, entry: JournalEntry, content: &str) {
+        let content = Some(content.to_owned());
+        self.size_bytes += size_bytes(&entry);
+        match self.entries.iter().position(|it| it.number == entry.number) {
+            Some(at) => {
+                self.size_bytes -= size_bytes(&self.entries[at]);
+                self.entries[at] = entry;
+                self.taken_by[at] = content;
+            }
+            None => {
+                self.entries.push(entry);
+                self.taken_by.push(content);
+            }
+        }
+    }
+
+    /// Takes a call out that never left: it leaves no trace.
+    pub(super) fn take_out(&mut self, number: i64) {
+        if let Some(at) = self.entries.iter().position(|it| it.number == number) {
+            self.size_bytes -= size_bytes(&self.entries[at]);
+            self.entries.remove(at);
+            self.taken_by.remove(at);
+        }
     }
 
     /// The number that the run's next call gets.
@@ -35,263 +194,106 @@ impl Journal {
         self.entries.last().map_or(1, |it| it.number + 1)
     }
 
-    /// How often a call with this content was refused or never left: part of the next one's key.
+    /// How often a call with this content was refused: part of the next one's key.
     pub(super) fn generation(&self, content: &str) -> u64 {
-        self.entries
-            .iter()
-            .filter(|it| it.content == content && is_forgotten(it))
-            .count() as u64
+        self.count(content, is_forgotten)
     }
 
     /// How many calls with this content came before: part of a new one's key.
     pub(super) fn count_of(&self, content: &str) -> u64 {
-        self.entries
-            .iter()
-            .filter(|it| it.content == content && !is_forgotten(it))
-            .count() as u64
+        self.count(content, |it| !is_forgotten(it))
     }
 
-    /// Finds the call that this one is. It counts as come by once it is [`put`](Self::put).
-    pub(super) fn peek(
-        &self,
-        request: &call::Request,
-        url: &str,
-        content: &str,
-        version: &str,
-    ) -> Match {
-        let candidates: Vec<usize> = (0..self.entries.len())
-            .filter(|at| {
-                let it = &self.entries[*at];
-                !self.used[*at]
-                    && !is_forgotten(it)
-                    && it.service == request.service
-                    && it.method == request.method.as_str()
-                    && it.url == url
-            })
-            .collect();
-        let same_content = candidates
-            .iter()
-            .find(|at| self.entries[**at].content == content);
-        let same_version = candidates
-            .iter()
-            .find(|at| self.entries[**at].version == version);
-        let found = match (same_content, same_version) {
-            (Some(at), _) => *at,
-            // An unchanged script that says something else now, because the world changed: it is the same call.
-            (None, Some(at)) => *at,
-            (None, None) => {
-                // After a failure that was answered, an edited script may say something else.
-                let meant: Vec<usize> = candidates
-                    .into_iter()
-                    .filter(|at| self.entries[*at].state != CallState::Unsettled)
-                    .collect();
-                match meant.as_slice() {
-                    [] => return Match::New,
-                    [at] => *at,
-                    _ => return Match::CallsChanged,
-                }
-            }
-        };
-        let entry = self.entries[found].clone();
-        match entry.state {
-            CallState::Settled => Match::Settled(entry),
-            CallState::Intended | CallState::Unsettled => Match::Again(entry),
-            CallState::Refused | CallState::Unsent => Match::New,
+    fn count(&self, content: &str, counts: impl Fn(&JournalEntry) -> bool) -> u64 {
+        let same = self.entries.iter().filter(|it| it.content == content);
+        same.filter(|it| counts(it)).count() as u64
+    }
+
+    /// Whether this attempt has come by all calls of its script version that count.
+    pub(super) fn is_past(&self, version: &str) -> bool {
+        let mut all = self.entries.iter().zip(&self.taken_by);
+        all.all(|(it, taken)| taken.is_some() || is_forgotten(it) || it.version != version)
+    }
+
+    /// Why no further call can be kept, if none can.
+    pub(super) fn is_full(&self) -> Option<String> {
+        let calls = self.entries.len();
+        if calls >= JOURNAL_CALLS_MAX {
+            return Some(format!(
+                "this run has made {calls} calls in all its attempts, which is the limit; it makes no more"
+            ));
+        }
+        (self.size_bytes >= JOURNAL_SIZE_BYTES_MAX).then(|| {
+            format!(
+                "the calls of this run and their answers have {} bytes, over the limit of {JOURNAL_SIZE_BYTES_MAX}; ask for less in each call, or divide the handler in two",
+                self.size_bytes
+            )
+        })
+    }
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn of(request: &'a Request, prepared: &'a Prepared, version: &'a str) -> Self {
+        Self {
+            service: &request.service,
+            method: request.method.as_str(),
+            path: &request.path,
+            url: &prepared.url,
+            body: prepared.body.as_deref(),
+            version,
         }
     }
 
-    /// Adds a call that was just written down, or replaces it by what became of it. This attempt has come by it.
-    pub(super) fn put(&mut self, entry: JournalEntry) {
-        match self.entries.iter().position(|it| it.number == entry.number) {
-            Some(at) => {
-                self.entries[at] = entry;
-                self.used[at] = true;
-            }
-            None => {
-                self.entries.push(entry);
-                self.used.push(true);
-            }
+    /// Hash of what makes two calls the same. The address of the service is no part of it: a service may move.
+    pub(super) fn content(&self) -> String {
+        content_of(self.service, self.method, self.path, self.body)
+    }
+
+    fn is_to_where(&self, entry: &JournalEntry) -> bool {
+        let is_same_place = match &entry.path {
+            Some(path) => path == self.path,
+            None => entry.url == self.url,
+        };
+        is_same_place && entry.service == self.service && entry.method == self.method
+    }
+
+    fn is_what(&self, entry: &JournalEntry, content: &str) -> bool {
+        match &entry.path {
+            Some(_) => entry.content == content,
+            None => entry.content == content_of(self.service, self.method, self.url, self.body),
         }
     }
 }
 
 /// Refused, or never sent: the next attempt makes a new call.
-fn is_forgotten(entry: &JournalEntry) -> bool {
+pub(super) fn is_forgotten(entry: &JournalEntry) -> bool {
     match entry.state {
         CallState::Refused | CallState::Unsent => true,
         CallState::Intended | CallState::Settled | CallState::Unsettled => false,
     }
 }
 
-/// Hash of what makes two calls the same.
-pub(super) fn content_of(service: &str, method: &str, url: &str, body: Option<&str>) -> String {
+fn content_of(service: &str, method: &str, place: &str, body: Option<&str>) -> String {
     let mut hasher = Sha256::new();
-    for part in [service, method, url, body.unwrap_or_default()] {
+    for part in [service, method, place, body.unwrap_or_default()] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
     hex::encode(hasher.finalize())
 }
 
-/// What an answer makes of its call.
-pub(super) fn state_after(answer: &call::Answer, request: &call::Request) -> CallState {
-    if answer.is_accepted_by(request) {
-        return CallState::Settled;
-    }
-    match answer.status {
-        408 | 409 | 425 | 429 | 500..=599 => CallState::Unsettled,
-        _ => CallState::Refused,
-    }
+/// What an entry takes up, near enough.
+fn size_bytes(entry: &JournalEntry) -> usize {
+    let answer = entry.answer.as_ref().map_or(0, |it| {
+        let headers = it
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        it.text.len() + headers.sum::<usize>()
+    });
+    let seen = entry.seen.as_ref().map_or(0, String::len);
+    entry.url.len() + entry.request.len() + seen + answer
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::UnixMillis;
-    use std::collections::BTreeMap;
-
-    fn request(body: &str) -> call::Request {
-        call::Request {
-            service: "books".into(),
-            method: call::Method::Post,
-            path: "/x".into(),
-            headers: BTreeMap::new(),
-            body: Some(body.into()),
-            accept: vec![],
-        }
-    }
-
-    fn content(body: &str) -> String {
-        content_of("books", "POST", "http://b/x", Some(body))
-    }
-
-    fn entry(number: i64, body: &str, state: CallState, version: &str) -> JournalEntry {
-        JournalEntry {
-            number,
-            state,
-            service: "books".into(),
-            method: "POST".into(),
-            url: "http://b/x".into(),
-            request: String::new(),
-            content: content(body),
-            idempotency_key: format!("key-{number}"),
-            version: version.into(),
-            now: UnixMillis(0),
-            seen: None,
-            intended_at: UnixMillis(0),
-            answered_at: None,
-            answer: None,
-        }
-    }
-
-    /// What the calls with these bodies, in this order, are to a journal.
-    #[track_caller]
-    fn check(entries: &[JournalEntry], version: &str, bodies: &[&str], expected: &[&str]) {
-        let mut journal = Journal::new(entries.to_vec());
-        let found: Vec<String> = bodies
-            .iter()
-            .map(
-                |body| match journal.peek(&request(body), "http://b/x", &content(body), version) {
-                    Match::Settled(it) => {
-                        journal.put(it.clone());
-                        format!("settled {}", it.number)
-                    }
-                    Match::Again(it) => {
-                        journal.put(it.clone());
-                        format!("again {}", it.number)
-                    }
-                    Match::New => "new".into(),
-                    Match::CallsChanged => "changed".into(),
-                },
-            )
-            .collect();
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_settled_call_is_never_made_again() {
-        let settled = [entry(1, "a", CallState::Settled, "v1")];
-        check(&settled, "v1", &["a", "b"], &["settled 1", "new"]);
-        check(&settled, "v2", &["a"], &["settled 1"]);
-    }
-
-    #[test]
-    fn equal_calls_match_one_for_one() {
-        let twice = [
-            entry(1, "a", CallState::Settled, "v1"),
-            entry(2, "a", CallState::Intended, "v1"),
-        ];
-        check(
-            &twice,
-            "v1",
-            &["a", "a", "a"],
-            &["settled 1", "again 2", "new"],
-        );
-    }
-
-    #[test]
-    fn an_unchanged_script_that_says_something_else_means_its_next_call() {
-        let one = [
-            entry(1, "a", CallState::Settled, "v1"),
-            entry(2, "b", CallState::Unsettled, "v1"),
-        ];
-        check(&one, "v1", &["x", "y"], &["settled 1", "again 2"]);
-    }
-
-    #[test]
-    fn an_edited_script_means_the_one_call_that_is_left_or_an_operator_decides() {
-        let one = [entry(1, "a", CallState::Settled, "v1")];
-        check(&one, "v2", &["b"], &["settled 1"]);
-        let two = [
-            entry(1, "a", CallState::Settled, "v1"),
-            entry(2, "b", CallState::Settled, "v1"),
-        ];
-        check(&two, "v2", &["c"], &["changed"]);
-        check(&two, "v2", &["b", "c"], &["settled 2", "settled 1"]);
-    }
-
-    #[test]
-    fn an_edited_script_may_say_something_else_after_an_answered_failure() {
-        let failed = [entry(1, "a", CallState::Unsettled, "v1")];
-        check(&failed, "v2", &["b"], &["new"]);
-        check(&failed, "v2", &["a"], &["again 1"]);
-    }
-
-    #[test]
-    fn a_refused_call_is_forgotten_and_the_next_has_a_new_generation() {
-        let refused = [
-            entry(1, "a", CallState::Refused, "v1"),
-            entry(2, "a", CallState::Unsent, "v1"),
-        ];
-        check(&refused, "v1", &["a"], &["new"]);
-        assert_eq!(Journal::new(refused.to_vec()).generation(&content("a")), 2);
-    }
-
-    #[test]
-    fn only_answers_that_may_change_leave_a_call_open() {
-        let after = |status| {
-            let answer = call::Answer {
-                status,
-                headers: BTreeMap::new(),
-                text: String::new(),
-                body_missing: None,
-            };
-            state_after(
-                &answer,
-                &call::Request {
-                    accept: vec![404],
-                    ..request("a")
-                },
-            )
-        };
-        for status in [200, 201, 204, 404] {
-            assert_eq!(after(status), CallState::Settled, "{status}");
-        }
-        for status in [408, 409, 425, 429, 500, 502, 503] {
-            assert_eq!(after(status), CallState::Unsettled, "{status}");
-        }
-        for status in [301, 400, 401, 403, 422] {
-            assert_eq!(after(status), CallState::Refused, "{status}");
-        }
-    }
-}
+mod tests;

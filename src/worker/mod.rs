@@ -5,9 +5,13 @@ mod calls;
 mod canary;
 mod dispatch;
 mod engines;
+#[cfg(test)]
+mod histories;
 mod journal;
 mod lanes;
 mod lost;
+mod outcome;
+mod past;
 mod places;
 mod put_off;
 #[cfg(test)]
@@ -15,6 +19,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod wire;
 mod world;
 
 use crate::clock::Clock;
@@ -31,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wire::Wire;
 
 /// What the worker works with.
 pub struct Worker {
@@ -59,6 +65,7 @@ struct Shared {
     tried: Arc<Notify>,
     /// Rings when a run was held by a version that was in force no more.
     held_late: Arc<Notify>,
+    wire: Wire,
 }
 
 impl Shared {
@@ -95,6 +102,7 @@ impl Worker {
             reader: reader.clone(),
             tried: Arc::default(),
             held_late: Arc::default(),
+            wire: Wire::default(),
         });
         Ok(Self {
             shared,

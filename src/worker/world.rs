@@ -1,17 +1,18 @@
 //! What a script sees during an attempt: records as the ledger has them, answers as the journal has them.
 
-use super::journal::{Journal, Match, content_of};
+use super::journal::{Asked, Found, Journal, Match};
+use super::outcome::calls_changed;
+use super::past::{Past, Seen};
 use crate::call::{Answer, Request};
+use crate::ledger::note::{CALLS_NOTED_MAX, CallNote, Did};
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::record::{Record, RecordKey};
+use crate::run::RunId;
 use crate::script::{World, WorldError};
 use crate::services::Services;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// The answers of GETs, with what was asked, as an intent keeps them.
-pub(super) type Seen = Vec<(Request, Answer)>;
 
 /// What `find` was asked: collection, fields and their values, limit.
 type Query = (String, Vec<(String, String)>, usize);
@@ -22,26 +23,35 @@ pub(super) struct Sight {
     records: HashMap<RecordKey, Option<Record>>,
     finds: HashMap<Query, Vec<Record>>,
     pub journal: Journal,
-    /// Answers of GETs of an earlier attempt on the same script version, up to its last intent.
-    pub inherited: std::collections::VecDeque<(Request, Answer)>,
+    past: Past,
     /// What this attempt asked and was answered, in order; an error stands for a call that failed.
     answers: Vec<(Request, Result<Arc<Answer>, WorldError>)>,
-    /// Answers of GETs since the last intent.
+    /// Answers of GETs since the last intent, without those that were taken over.
     pub seen: Seen,
+    /// What was done with each call so far.
+    pub notes: Vec<CallNote>,
     pub engine_time: Duration,
-    /// A call that several entries of the journal could be.
-    pub calls_changed: bool,
+    /// Why the run cannot go on, when a call may be several entries of the journal.
+    pub calls_changed: Option<String>,
+    run: RunId,
     version: Arc<str>,
 }
 
 impl Sight {
-    pub(super) fn new(journal: Journal, inherited: Seen, version: Arc<str>) -> Self {
+    /// Of an attempt that begins anew, and what it has told so far.
+    pub(super) fn with(notes: Vec<CallNote>) -> Self {
         Self {
-            journal,
-            inherited: inherited.into(),
-            version,
+            notes,
             ..Self::default()
         }
+    }
+
+    /// What earlier attempts have done is known from now on.
+    pub(super) fn begin(&mut self, run: RunId, journal: Journal, past: Past, version: Arc<str>) {
+        self.run = run;
+        self.journal = journal;
+        self.past = past;
+        self.version = version;
     }
 
     /// The next call of the script was answered so, or failed so.
@@ -61,6 +71,24 @@ impl Sight {
             .is_some_and(|(_, answer)| answer.as_ref().is_err_and(|it| it.is_passing))
     }
 
+    /// Notes what was done with a call, for the attempt's report.
+    pub(super) fn tell(&mut self, told: CallNote) {
+        // An attempt that began anew takes its own calls from the journal.
+        let is_told = |it: &CallNote| it.number.is_some() && it.number == told.number;
+        let is_new = told.did != Did::FromJournal || !self.notes.iter().any(is_told);
+        if is_new && self.notes.len() < CALLS_NOTED_MAX {
+            self.notes.push(told);
+        }
+    }
+
+    /// JSON of what was done with each call; none without calls.
+    pub(super) fn told(&self) -> Option<String> {
+        if self.notes.is_empty() {
+            return None;
+        }
+        serde_json::to_string(&self.notes).ok()
+    }
+
     /// What an earlier attempt knows of this call.
     fn known(
         &mut self,
@@ -68,36 +96,39 @@ impl Sight {
         services: &Services,
     ) -> Option<Result<Answer, WorldError>> {
         if !request.method.changes_something() {
-            let is_next = self.inherited.front().is_some_and(|(it, _)| it == request);
-            return if is_next {
-                self.inherited.pop_front().map(|(_, answer)| Ok(answer))
-            } else {
-                None
-            };
+            return self
+                .past
+                .answer(request, &self.journal, &self.version)
+                .map(Ok);
         }
         // What cannot be sent is told by the one who would send it.
         let prepared = services.prepare(request).ok()?;
-        let content = content_of(
-            &request.service,
-            request.method.as_str(),
-            &prepared.url,
-            prepared.body.as_deref(),
-        );
-        match self
-            .journal
-            .peek(request, &prepared.url, &content, &self.version)
-        {
-            Match::Settled(entry) => {
+        let version = self.version.clone();
+        let asked = Asked::of(request, &prepared, &version);
+        match self.journal.peek(&asked) {
+            Match::Settled(Found {
+                entry,
+                differs,
+                decided,
+            }) => {
                 let answer = entry.answer.clone()?;
-                self.journal.put(entry);
+                self.tell(CallNote {
+                    number: Some(entry.number),
+                    status: Some(answer.status),
+                    differs,
+                    decided,
+                    ..CallNote::of(request, Did::FromJournal)
+                });
+                self.journal.put(entry, &asked.content());
                 Some(Ok(answer))
             }
-            Match::Again(_) | Match::New => None,
+            Match::Again(_) | Match::New { .. } => None,
             Match::CallsChanged => {
-                self.calls_changed = true;
+                self.tell(CallNote::of(request, Did::CallsChanged));
+                let message = calls_changed(self.run, request);
+                self.calls_changed = Some(message.clone());
                 Some(Err(WorldError {
-                    message: "the script was changed after it had made calls, and more than one of them could be this one"
-                        .into(),
+                    message,
                     is_passing: false,
                 }))
             }
@@ -200,7 +231,8 @@ impl World for AttemptWorld {
             let Some(known) = sight.known(request, &services) else {
                 return Ok(None);
             };
-            sight.answered(request.clone(), known);
+            // Taken over, and kept already by the call that was made after it.
+            sight.answers.push((request.clone(), known.map(Arc::new)));
         }
         let (asked, answer) = &sight.answers[given];
         if asked != request {

@@ -7,6 +7,7 @@
 mod support;
 
 mod bounds;
+mod calls;
 mod clients;
 mod commands;
 mod crash;

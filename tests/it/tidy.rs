@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 12] = [
 ];
 
 /// Packages that only these rooms may name.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("rhai", &["script"]),
     ("rusqlite", &["ledger"]),
     ("zstd", &["ledger"]),
@@ -34,7 +34,6 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("clap", &["cli"]),
     ("hmac", &["ingress"]),
     ("signal_hook", &["ledger"]),
-    ("mimalloc", &["memory"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {

@@ -24,7 +24,7 @@ pub use http::{Answer, Client};
 pub use ledger::LedgerView;
 pub use load::{Delivery, Load};
 pub use sample::{replaced, sample, sample_config};
-pub use service::{Asked, FakeService, Reaction};
+pub use service::{Asked, ClosedService, FakeService, Reaction};
 pub use setup::HostSetup;
 pub use start::NotStarted;
 pub use wait::{eventually, eventually_some, tell};

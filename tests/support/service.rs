@@ -13,6 +13,13 @@ pub struct FakeService {
     state: Arc<Mutex<State>>,
 }
 
+/// A service that takes no connection until it opens: whoever calls it waits for one.
+pub struct ClosedService {
+    listener: TcpListener,
+    /// Fills the only place for those that wait to be let in.
+    _waits: TcpStream,
+}
+
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -47,7 +54,10 @@ struct State {
 impl FakeService {
     /// Answers 200 `{}` until told otherwise.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("a port is free"))
+    }
+
+    fn on(listener: TcpListener) -> Self {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
@@ -117,6 +127,29 @@ impl FakeService {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+}
+
+impl ClosedService {
+    pub fn bind() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        rustix::net::listen(&listener, 0).expect("it listens already");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        Self {
+            _waits: TcpStream::connect(address).expect("there is one place"),
+            listener,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        let address = self.listener.local_addr();
+        format!("http://{}", address.expect("a bound socket has an address"))
+    }
+
+    pub fn open(self) -> FakeService {
+        FakeService::on(self.listener)
     }
 }
 

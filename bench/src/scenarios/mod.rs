@@ -1,6 +1,7 @@
 //! One file for each question. A scenario measures, and adds its figures to the table.
 
 mod acks;
+mod engine;
 mod hostile;
 mod ill;
 mod paced;
@@ -32,6 +33,8 @@ pub(crate) enum Scenario {
     Waiting,
     /// A service that is dead for a minute under 200 events/s that need it.
     Ill,
+    /// A pass through a script, and what its guards cost.
+    Engine,
     /// 200 saves of scripts under load.
     Reload,
     /// Latency of acks at 500 events/s while scripts that mean harm run again and again.
@@ -53,6 +56,7 @@ pub(crate) fn run(bench: &mut Bench, wanted: &[Scenario]) -> Result<()> {
                 Scenario::Size => size::run(bench),
                 Scenario::Waiting => waiting::run(bench),
                 Scenario::Ill => ill::run(bench),
+                Scenario::Engine => engine::run(bench),
                 Scenario::Reload => reload::run(bench),
                 Scenario::Hostile => hostile::run(bench),
                 Scenario::Scripts => scripts::run(bench),

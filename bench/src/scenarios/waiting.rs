@@ -24,8 +24,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let wanted = bench.count(WAITING);
+    wait_with(bench, wanted, wanted / 10)?;
+    wait_with(bench, wanted, wanted)
+}
+
+/// So many runs wait, for an answer or for one of so many connections.
+fn wait_with(bench: &mut Bench, wanted: u64, connections: u64) -> Result<()> {
     let service = SlowService::start(ANSWER_AFTER)?;
-    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), wanted))?;
+    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), connections))?;
     let quiet_end = Instant::now() + bench.time(QUIET);
     let quiet = beside(bench, &host, || Ok(Instant::now() < quiet_end))?;
 
@@ -62,15 +68,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
 
     bench.table.add(
         format!(
-            "runs that waited at once for a service that answers after {} s",
+            "runs that waited at once for a service that answers after {} s, {connections} connections",
             ANSWER_AFTER.as_secs()
         ),
-        number(service.waiting_peak() as f64),
+        number(sent.ok() as f64),
         None,
         format!(
-            "{finished} of {} finished, all within {:.1} s of the first event {}",
-            sent.ok(),
+            "{finished} finished, all within {:.1} s of the first event; {} asked the service at once {}",
             start.elapsed().as_secs_f64(),
+            number(service.waiting_peak() as f64),
             sent.troubles()
         ),
     );

@@ -1,12 +1,11 @@
 //! A run's story for people: what happened in which attempt. Pure.
 
-use super::RunStory;
-use crate::call;
+use super::{RunStory, calls};
 use crate::cli::out::{clean, first_line};
 use crate::cli::table::{BOLD, DIM, RED, YELLOW, state_style};
-use crate::cli::times::{moment, took, when};
+use crate::cli::times::{took, when};
 use crate::clock::UnixMillis;
-use crate::ledger::sqlite::list::{AttemptRow, CallRow, ChangeRow, RunRow};
+use crate::ledger::sqlite::list::{AttemptRow, ChangeRow, RunRow};
 use crate::reload::short;
 use crate::script::{Failure, LogLevel, LogLine};
 use serde::Deserialize;
@@ -28,32 +27,26 @@ pub(super) fn lines(story: &RunStory, now: UnixMillis) -> Vec<String> {
                 .into_iter()
                 .map(|it| format!("  {it}")),
         );
-        for call in &story.journal {
-            lines.extend(
-                call_in_attempt(call, from, until)
-                    .into_iter()
-                    .map(|it| format!("    {it}")),
-            );
-        }
+        let calls = calls::of_attempt(story, attempt, until);
+        lines.extend(calls.into_iter().map(|it| format!("    {it}")));
+        lines.extend(
+            story
+                .decisions
+                .iter()
+                .filter(|it| {
+                    from <= it.decided_at && until.is_none_or(|until| it.decided_at < until)
+                })
+                .map(|it| format!("  {}", calls::decided(it))),
+        );
     }
-    let first = story.attempts.first().map(|it| it.started_at);
-    let unreported: Vec<&CallRow> = story
-        .journal
-        .iter()
-        .filter(|it| first.is_none_or(|first| it.intended_at < first))
-        .collect();
+    let unreported = calls::unreported(story);
     if !unreported.is_empty() {
         let by = match story.run.replay {
             0 => "in attempts of which there is no report",
             _ => "in an earlier run of this event",
         };
         lines.push(format!("  {DIM}{by}{DIM:#}"));
-        lines.extend(
-            unreported
-                .into_iter()
-                .flat_map(|it| made(it, false))
-                .map(|it| format!("    {it}")),
-        );
+        lines.extend(unreported.into_iter().map(|it| format!("    {it}")));
     }
     if !story.record_changes.is_empty() {
         lines.push("  record changes".into());
@@ -174,76 +167,6 @@ pub(in crate::cli) fn failed(it: &Failure) -> Vec<String> {
     lines
 }
 
-/// What an attempt, which lasted until the next one began, had to do with a call.
-fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) -> Vec<String> {
-    let is_in = |at: UnixMillis| from <= at && until.is_none_or(|until| at < until);
-    if is_in(call.intended_at) {
-        return made(call, call.answered_at.is_some_and(|at| !is_in(at)));
-    }
-    let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
-    match call.answered_at {
-        _ if call.intended_at >= from => Vec::new(),
-        Some(at) if is_in(at) => {
-            vec![format!(
-                "{name}  sent again with the same key, {} {}",
-                answered(call),
-                moment(at)
-            )]
-        }
-        Some(at) if at < from && call.state == "settled" => {
-            vec![format!(
-                "{name}  {DIM}answered from the journal, not sent again{DIM:#}"
-            )]
-        }
-        Some(_) | None => Vec::new(),
-    }
-}
-
-/// A call, as it was first made.
-fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
-    let end = match call.answered_at {
-        Some(_) if is_answered_later => "no lasting answer in this attempt".into(),
-        Some(at) => {
-            let waited =
-                Duration::from_millis(u64::try_from(at.0 - call.intended_at.0).unwrap_or(0));
-            format!("{} {} ({} later)", answered(call), moment(at), took(waited))
-        }
-        None => format!("{RED}no answer{RED:#}"),
-    };
-    vec![
-        format!(
-            "call {}  {} {}  {}",
-            call.number,
-            call.method,
-            clean(&call.url),
-            state_of(call)
-        ),
-        format!("  written down {}, {end}", moment(call.intended_at)),
-        format!(
-            "  {DIM}service `{}`, Idempotency-Key {}{DIM:#}",
-            call.service, call.idempotency_key
-        ),
-    ]
-}
-
-fn answered(call: &CallRow) -> String {
-    match parsed::<call::Answer>(call.answer.as_deref()) {
-        Some(it) => format!("answered {}", it.status),
-        None => "given up".into(),
-    }
-}
-
-fn state_of(call: &CallRow) -> String {
-    match call.state.as_str() {
-        "settled" => "settled".into(),
-        "intended" => format!("{YELLOW}intended{YELLOW:#}: whether it arrived is not known"),
-        "unsettled" => format!("{YELLOW}unsettled{YELLOW:#}: to be sent again with the same key"),
-        "refused" => format!("{RED}refused{RED:#}: the next attempt makes a new call"),
-        "unsent" => format!("{RED}unsent{RED:#}: it never left"),
-        other => other.to_owned(),
-    }
-}
-
 /// What a change did, a line a field: `status: "open" → "paid"`.
 pub(in crate::cli) fn changed(it: &ChangeRow) -> Vec<String> {
     let fields = |text: &Option<Box<RawValue>>| parsed::<Map<String, Value>>(text.as_deref());
@@ -273,7 +196,7 @@ fn value(it: &Value) -> String {
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
+pub(super) fn parsed<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(json?.get()).ok()
 }
 
@@ -285,4 +208,4 @@ fn indented(by: &str, text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,9 @@
 //! The end of an attempt: record changes, the run's state and the attempt's report, all or nothing.
 
 use super::super::Applied;
+use super::super::decision::Needs;
 use super::super::request::{AttemptReport, Claim, Commit, Postpone};
+use super::decide::end_decisions;
 use super::writer::{Applying, Tables};
 use crate::clock::UnixMillis;
 use crate::record::{Read, RecordKey, RecordedChange};
@@ -54,7 +56,8 @@ pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> 
     let taken = tables
         .connection
         .prepare_cached(
-            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6, waits_for = ?7,
+            "UPDATE runs_open SET state = ?3, due_at = ?4, why = ?5, attempts = ?6, waits_for = ?7, needs = ?8,
+               needs_call = ?9,
                epoch = epoch + 1
              WHERE id = ?1 AND epoch = ?2 AND state IN ('ready', 'waiting')",
         )?
@@ -66,9 +69,19 @@ pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> 
             it.why,
             it.attempts,
             it.waits_for,
+            it.needs.map(Needs::as_str),
+            it.needs.and_then(Needs::call),
         ])?;
     if taken == 0 {
         return Ok(Applied::Fenced);
+    }
+    if it.state == State::Dead {
+        let ended_at = it.attempt.as_ref().map(|it| it.started_at.0 + it.took_ms);
+        end_decisions(
+            &tables.connection,
+            it.claim.id,
+            UnixMillis(ended_at.unwrap_or(0)),
+        )?;
     }
     if let Some(attempt) = &it.attempt {
         report(&tables.connection, it.claim.id, attempt)?;
@@ -163,8 +176,9 @@ fn report(connection: &Connection, run: RunId, it: &AttemptReport) -> rusqlite::
     // A number comes twice when an attempt that did not count is followed by another: the newer one is of interest.
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO attempts (run, number, started_at, took_ms, engine_us, outcome, version, error, log)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR REPLACE INTO attempts (run, number, started_at, took_ms, engine_us, outcome, version, error, log,
+               calls)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             run.0,
@@ -176,6 +190,7 @@ fn report(connection: &Connection, run: RunId, it: &AttemptReport) -> rusqlite::
             it.version,
             it.error,
             it.log,
+            it.calls,
         ])?;
     Ok(())
 }

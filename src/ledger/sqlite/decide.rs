@@ -1,179 +1,187 @@
-//! Script versions of handlers, as they are decided about: pins, canaries, what is in force.
+//! An operator's word on a dead run whose calls cannot go on by themselves: checked, written down, put into force.
 
 use super::super::Ordered;
-use super::super::decision::{CanaryOutcome, Decision};
-use super::writer::{Applying, Tables};
+use super::super::decision::{Choice, Decision, Needs};
+use super::order::not_open;
+use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
 use crate::run::RunId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-/// What the keys of `meta` begin with that name the versions in force.
-pub(super) const IN_FORCE: &str = "last_good_version/";
+/// The most decisions about one run that are kept.
+const DECISIONS_MAX: i64 = 1000;
 
-pub(super) fn decide(tables: &Tables, decisions: &[Decision]) -> Applying<Ordered> {
-    for it in decisions {
-        step(&tables.connection, it)?;
-    }
-    Ok(Ordered::Done {
-        affected: decisions.len(),
-    })
+/// A dead run, and what it waits for.
+struct Dead {
+    why: String,
+    needs: Option<Needs>,
+    /// The earliest call that may have been sent and has no answer.
+    unanswered: Option<i64>,
 }
 
-fn step(connection: &Connection, decision: &Decision) -> rusqlite::Result<()> {
-    match decision {
-        Decision::Keep {
-            version,
-            script,
-            sources,
-            at,
-        } => run(
-            connection,
-            "INSERT OR IGNORE INTO script_versions (hash, script, sources, stored_at) VALUES (?1, ?2, ?3, ?4)",
-            params![version, script, sources, at.0],
+/// Writes a decision down, or says why it does not fit the run.
+pub(super) fn decide(tables: &Tables, run: RunId, it: &Decision) -> Applying<Result<(), String>> {
+    let connection = &tables.connection;
+    let dead = match dead_run(tables, run)? {
+        Ok(it) => it,
+        Err(why) => return Ok(Err(why)),
+    };
+    let call = match call_of(run, &dead, &it.choice) {
+        Ok(it) => it,
+        Err(why) => return Ok(Err(why)),
+    };
+    let answer = match &it.choice {
+        Choice::Settle { answer } => Some(
+            serde_json::to_string(answer)
+                .map_err(|error| ApplyError::Refused(error.to_string()))?,
         ),
-        Decision::Saved {
-            handler,
-            version,
-            at,
-        } => saved(connection, handler, version, *at),
-        Decision::InForce {
-            handler,
-            version,
-            at,
-        } => in_force(connection, handler, version, *at),
-        Decision::Pin {
-            handler,
-            version: Some(version),
-            at,
-        } => run(
-            connection,
-            "INSERT OR REPLACE INTO pins (handler, version, pinned_at) VALUES (?1, ?2, ?3)",
-            params![handler, version, at.0],
-        ),
-        Decision::Pin {
-            handler,
-            version: None,
-            ..
-        } => run(connection, "DELETE FROM pins WHERE handler = ?1", [handler]),
-        Decision::BeginCanary {
-            handler,
-            version,
-            at,
-        } => {
-            end_canary(connection, handler)?;
-            saved(connection, handler, version, *at)?;
-            run(
-                connection,
-                "INSERT INTO canaries (handler, version, began_at) VALUES (?1, ?2, ?3)",
-                params![handler, version, at.0],
-            )
+        Choice::Reuse | Choice::Again | Choice::Resend => None,
+    };
+    end_decisions(connection, run, it.at)?;
+    let number: i64 = connection
+        .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM decisions WHERE run = ?1")?
+        .query_row([run.0], |row| row.get(0))?;
+    if number > DECISIONS_MAX {
+        return Ok(Err(format!(
+            "{DECISIONS_MAX} decisions about run {run} were written down, which is the limit; `hookyard runs drop {run}` ends it"
+        )));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO decisions (run, number, choice, call, through, decided_by, decided_at, over_at)
+             VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(number), 0) FROM journal WHERE run = ?1), ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            run.0,
+            number,
+            it.choice.name().as_str(),
+            call,
+            it.by,
+            it.at.0,
+            // What is about one call stands with that call from now on.
+            call.map(|_| it.at.0),
+        ])?;
+    if let Some(call) = call {
+        mark(connection, run, call, answer.as_deref(), it.at)?;
+    }
+    Ok(Ok(()))
+}
+
+/// Decisions count no longer: the run was given up, or another retry began.
+pub(super) fn end_decisions(
+    connection: &Connection,
+    run: RunId,
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE decisions SET over_at = max(?2, decided_at) WHERE run = ?1 AND over_at IS NULL",
+        )?
+        .execute([run.0, at.0])?;
+    // One that the retry did not come to use: who allowed it then may not know what has happened since.
+    connection
+        .prepare_cached("UPDATE journal SET decided = NULL WHERE run = ?1 AND decided = 'resend'")?
+        .execute([run.0])?;
+    Ok(())
+}
+
+/// Which call the choice is about, if about one; or why it does not fit.
+fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, String> {
+    let Dead {
+        why,
+        needs,
+        unanswered,
+    } = dead;
+    match (choice, needs) {
+        (Choice::Reuse | Choice::Again, Some(Needs::CallsChanged)) => Ok(None),
+        (Choice::Reuse | Choice::Again, Some(Needs::OutcomeUnknown { .. }) | None) => Err(format!(
+            "run {run} is not dead because its calls changed, but: {why}"
+        )),
+        (Choice::Resend, Some(Needs::OutcomeUnknown { call })) => {
+            Ok(Some(unanswered.unwrap_or(*call)))
         }
-        Decision::EndCanary {
-            handler,
-            rolled_back,
-            at,
-        } => {
-            if let Some(why) = rolled_back {
-                run(
-                    connection,
-                    "UPDATE handler_versions SET rolled_back_at = ?2, why = ?3 WHERE handler = ?1
-                       AND version = (SELECT version FROM canaries WHERE handler = ?1)",
-                    params![handler, at.0, why],
-                )?;
+        (Choice::Resend, Some(Needs::CallsChanged) | None) => Err(format!(
+            "no call of run {run} waits to be allowed to be sent again: a plain `hookyard runs retry {run}` does what is safe. It is dead because: {why}"
+        )),
+        (Choice::Settle { .. }, _) => match unanswered {
+            Some(call) => Ok(Some(*call)),
+            None => Err(format!(
+                "every call of run {run} was answered, so there is none to settle. It is dead because: {why}"
+            )),
+        },
+    }
+}
+
+/// The run, if it is dead; else why nothing can be decided about it.
+fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
+    type Found = (String, Option<String>, Option<String>, Option<i64>);
+    let found: Option<Found> = tables
+        .connection
+        .prepare_cached("SELECT state, why, needs, needs_call FROM runs_open WHERE id = ?1")?
+        .query_row([run.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((state, why, needs, call)) = found else {
+        return match not_open(tables, run)? {
+            Ordered::NotFound(why) => Ok(Err(why)),
+            it @ (Ordered::Done { .. } | Ordered::Runs(_)) => {
+                Err(ApplyError::Refused(format!("unexpected: {it:?}")))
             }
-            end_canary(connection, handler)
-        }
-        Decision::Tried {
-            handler,
-            version,
-            run,
-            outcome,
-        } => tried(connection, handler, version, *run, *outcome),
+        };
+    };
+    if state != "dead" {
+        return Ok(Err(format!(
+            "run {run} is {state}: there is nothing to decide unless it is dead"
+        )));
     }
+    let unanswered: Option<i64> = tables
+        .connection
+        .prepare_cached("SELECT min(number) FROM journal WHERE run = ?1 AND state = 'intended'")?
+        .query_row([run.0], |row| row.get(0))?;
+    let needs = match (needs.as_deref(), call.or(unanswered)) {
+        (Some("calls_changed"), _) => Some(Needs::CallsChanged),
+        (Some("outcome_unknown"), Some(call)) => Some(Needs::OutcomeUnknown { call }),
+        _ => None,
+    };
+    // The one that the run stopped at, if it is still open.
+    let stopped_at = match call {
+        Some(call) => tables
+            .connection
+            .prepare_cached(
+                "SELECT number FROM journal WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+            )?
+            .query_row([run.0, call], |row| row.get(0))
+            .optional()?,
+        None => None,
+    };
+    Ok(Ok(Dead {
+        why: why.unwrap_or_default(),
+        needs,
+        unanswered: stopped_at.or(unanswered),
+    }))
 }
 
-fn saved(
+/// With an answer the call is settled; without one it may go out once more.
+fn mark(
     connection: &Connection,
-    handler: &str,
-    version: &str,
+    run: RunId,
+    call: i64,
+    answer: Option<&str>,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
-    run(
-        connection,
-        "INSERT OR IGNORE INTO handler_versions (handler, version, saved_at) VALUES (?1, ?2, ?3)",
-        params![handler, version, at.0],
-    )
-}
-
-fn in_force(
-    connection: &Connection,
-    handler: &str,
-    version: &str,
-    at: UnixMillis,
-) -> rusqlite::Result<()> {
-    let key = format!("{IN_FORCE}{handler}");
-    saved(connection, handler, version, at)?;
-    run(
-        connection,
-        "UPDATE handler_versions SET last_at = ?3 WHERE handler = ?1 AND version <> ?4
-           AND version = (SELECT value FROM meta WHERE key = ?2)",
-        params![handler, key, at.0, version],
-    )?;
-    run(
-        connection,
-        "UPDATE handler_versions SET first_at = coalesce(first_at, ?3), rolled_back_at = NULL, why = NULL
-         WHERE handler = ?1 AND version = ?2",
-        params![handler, version, at.0],
-    )?;
-    run(
-        connection,
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
-        params![key, version],
-    )
-}
-
-fn end_canary(connection: &Connection, handler: &str) -> rusqlite::Result<()> {
-    run(
-        connection,
-        "DELETE FROM canary_runs WHERE handler = ?1",
-        [handler],
-    )?;
-    run(
-        connection,
-        "DELETE FROM canaries WHERE handler = ?1",
-        [handler],
-    )
-}
-
-fn tried(
-    connection: &Connection,
-    handler: &str,
-    version: &str,
-    id: RunId,
-    outcome: CanaryOutcome,
-) -> rusqlite::Result<()> {
-    let is_tried = connection
-        .prepare_cached("SELECT 1 FROM canaries WHERE handler = ?1 AND version = ?2")?
-        .exists([handler, version])?;
-    if matches!(outcome, CanaryOutcome::Failed | CanaryOutcome::Ill) {
-        // The attempt was not the run's fault: it does not count against its retries.
-        run(
-            connection,
-            "UPDATE runs_open SET forgiven = forgiven + 1 WHERE id = ?1
-               AND NOT EXISTS (SELECT 1 FROM canary_runs WHERE handler = ?2 AND run = ?1)",
-            params![id.0, handler],
-        )?;
-    }
-    if !is_tried {
-        return Ok(());
-    }
-    run(
-        connection,
-        "INSERT OR REPLACE INTO canary_runs (handler, run, outcome) VALUES (?1, ?2, ?3)",
-        params![handler, id.0, outcome.as_str()],
-    )
-}
-
-fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(values).map(drop)
+    match answer {
+        Some(answer) => connection
+            .prepare_cached(
+                "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4, decided = 'settle'
+                 WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+            )?
+            .execute(params![run.0, call, at.0, answer])?,
+        None => connection
+            .prepare_cached(
+                "UPDATE journal SET decided = 'resend' WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+            )?
+            .execute([run.0, call])?,
+    };
+    Ok(())
 }

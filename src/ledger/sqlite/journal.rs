@@ -1,12 +1,13 @@
 //! Calls, written down before they are sent and when they are answered.
 
 use super::super::Applied;
-use super::super::request::{Intent, Settle};
+use super::super::decision::ChoiceName;
+use super::super::request::{CallState, Intent, Settle};
 use super::commit::{are_current, is_held_by};
 use super::writer::{ApplyError, Applying, Tables};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-/// Writes a call down, unless what the script has read is stale or the run is no longer the caller's. A call that is
+/// Writes a call down, unless it is settled, what the script has read is stale, or the run is no longer the caller's. A call that is
 /// sent again has its row already, which then says so.
 pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
     if !is_held_by(&tables.connection, it.claim)? {
@@ -16,13 +17,14 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
         return Ok(Applied::Stale);
     }
     let entry = &it.entry;
-    tables
+    let written = tables
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12",
+               version, now, seen, intended_at, path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL
+               WHERE journal.state <> 'settled'",
         )?
         .execute(params![
             it.claim.id.0,
@@ -38,11 +40,18 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
             entry.now.0,
             entry.seen,
             entry.intended_at.0,
+            entry.path,
         ])?;
-    Ok(Applied::Done)
+    // Whoever would send a settled call has not seen the journal as it is.
+    Ok(if written == 1 {
+        Applied::Done
+    } else {
+        Applied::Stale
+    })
 }
 
-/// Writes down what became of a call. It stands even when the run was taken away meanwhile: it happened.
+/// Writes down what became of a call. That it took effect stands even when the run was taken away meanwhile; nothing
+/// takes the place of that. Somebody else may be sending the same call: then he says what else became of it.
 pub(super) fn settle(tables: &mut Tables, it: &Settle) -> Applying<Applied> {
     let answer = it
         .answer
@@ -50,15 +59,48 @@ pub(super) fn settle(tables: &mut Tables, it: &Settle) -> Applying<Applied> {
         .map(serde_json::to_string)
         .transpose()
         .map_err(|error| ApplyError::Refused(error.to_string()))?;
-    tables
-        .connection
-        .prepare_cached(
-            "UPDATE journal SET state = ?3, answered_at = ?4, answer = ?5 WHERE run = ?1 AND number = ?2",
-        )?
-        .execute(params![it.claim.id.0, it.number, it.state.as_str(), it.at.0, answer])?;
-    Ok(if is_held_by(&tables.connection, it.claim)? {
+    let connection = &tables.connection;
+    let is_ours = is_held_by(connection, it.claim)?;
+    let is_nobodys = || -> rusqlite::Result<bool> {
+        let is_open = connection
+            .prepare_cached("SELECT 1 FROM runs_open WHERE id = ?1")?
+            .exists([it.claim.id.0])?;
+        Ok(!is_open)
+    };
+    if is_ours || it.state == CallState::Settled || is_nobodys()? {
+        write_end(connection, it, answer.as_deref())?;
+    }
+    Ok(if is_ours {
         Applied::Done
     } else {
         Applied::Fenced
     })
+}
+
+fn write_end(connection: &Connection, it: &Settle, answer: Option<&str>) -> rusqlite::Result<()> {
+    match it.state {
+        CallState::Unsent => connection
+            .prepare_cached(
+                "DELETE FROM journal WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+            )?
+            .execute(params![it.claim.id.0, it.number])?,
+        // Sent again in vain, it is what it was: with the answer that it had.
+        CallState::Intended | CallState::Settled | CallState::Unsettled | CallState::Refused => {
+            connection
+                .prepare_cached(
+                    "UPDATE journal SET state = ?3, answered_at = ?4, decided = coalesce(?6, decided),
+                   answer = CASE ?3 WHEN 'unsettled' THEN coalesce(?5, answer) ELSE ?5 END
+                 WHERE run = ?1 AND number = ?2 AND state <> 'settled'",
+                )?
+                .execute(params![
+                    it.claim.id.0,
+                    it.number,
+                    it.state.as_str(),
+                    it.at.0,
+                    answer,
+                    it.decided.map(ChoiceName::as_str),
+                ])?
+        }
+    };
+    Ok(())
 }

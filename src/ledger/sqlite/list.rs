@@ -10,7 +10,7 @@ mod versions;
 
 pub use events::{EventFilter, EventRow};
 pub use records::{ChangeRow, CollectionRow, RecordRow};
-pub use runs::{AttemptRow, CallRow, RunFilter, RunRow};
+pub use runs::{AttemptRow, CallRow, DecisionRow, RunFilter, RunRow};
 pub use versions::{VersionRow, VersionState};
 
 use super::read::Reader;

@@ -6,6 +6,7 @@ use super::Arrival;
 use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
+use super::decide_versions::decide_versions;
 use super::many::{hold, move_runs, relane};
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
@@ -19,7 +20,14 @@ const EVENTS_PER_BITE: i64 = 200;
 
 pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
     match order {
-        Order::Retry { run } => retry(tables, *run),
+        Order::Retry { run, decision } => {
+            if let Some(it) = decision
+                && let Err(why) = decide(tables, *run, it)?
+            {
+                return Ok(Ordered::NotFound(why));
+            }
+            retry(tables, *run)
+        }
         Order::Drop { run, at } => {
             if drop_run(tables, *run, *at)? {
                 Ok(Ordered::Done { affected: 1 })
@@ -41,7 +49,7 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
             held,
         } => move_runs(tables, from, to, runs, held.as_deref()),
         Order::SetRecord { key, body, at } => set_record(tables, key, body.as_deref(), *at),
-        Order::Decide { decisions } => decide(tables, decisions),
+        Order::DecideVersions { decisions } => decide_versions(tables, decisions),
         Order::SetMeta { values } => {
             for (key, value) in values {
                 tables
@@ -65,8 +73,8 @@ fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
     let ready = tables
         .connection
         .prepare_cached(
-            "UPDATE runs_open SET state = 'ready', due_at = NULL, why = NULL, epoch = epoch + 1,
-               forgiven = CASE state WHEN 'dead' THEN attempts ELSE forgiven END
+            "UPDATE runs_open SET state = 'ready', due_at = NULL, why = NULL, needs = NULL, needs_call = NULL,
+               epoch = epoch + 1, forgiven = CASE state WHEN 'dead' THEN attempts ELSE forgiven END
              WHERE id = ?1 AND state IN ('dead', 'waiting')
              RETURNING id, epoch, handler, lane, attempts, forgiven, replay",
         )?
@@ -81,7 +89,7 @@ fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
     }
 }
 
-fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
+pub(super) fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
     let state: Option<String> = tables
         .connection
         .prepare_cached(
@@ -159,9 +167,9 @@ fn go_on_from(tables: &Tables, before: RunId, run: RunId) -> rusqlite::Result<()
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer)
+               version, now, seen, intended_at, answered_at, answer, path, decided)
              SELECT ?2, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer FROM journal WHERE run = ?1",
+               version, now, seen, intended_at, answered_at, answer, path, decided FROM journal WHERE run = ?1",
         )?
         .execute([before.0, run.0])?;
     Ok(())
@@ -251,6 +259,7 @@ fn prune(
             "DELETE FROM runs_done WHERE id BETWEEN ?1 AND ?2",
             "DELETE FROM attempts WHERE run BETWEEN ?1 AND ?2",
             "DELETE FROM journal WHERE run BETWEEN ?1 AND ?2",
+            "DELETE FROM decisions WHERE run BETWEEN ?1 AND ?2",
         ] {
             connection.prepare_cached(sql)?.execute(runs)?;
         }

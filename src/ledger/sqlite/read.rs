@@ -1,6 +1,7 @@
 //! Looking into the ledger: connections of their own, which never write.
 
 use super::super::compress::Dictionary;
+use super::super::decision::{ChoiceName, Matching};
 use super::super::folder::Folder;
 use super::super::request::{CallState, JournalEntry, OpenRun};
 use super::order::open_run;
@@ -320,11 +321,12 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT number, state, service, method, url, request, content, idempotency_key, version, now, seen,
-                   intended_at, answered_at, answer FROM journal WHERE run = ?1 ORDER BY number",
+                   intended_at, answered_at, answer, path, decided FROM journal WHERE run = ?1 ORDER BY number",
             )?
             .query_map([run.0], |row| {
                 let state: String = row.get(1)?;
                 let answer: Option<String> = row.get(13)?;
+                let decided: Option<String> = row.get(15)?;
                 Ok(JournalEntry {
                     number: row.get(0)?,
                     state: CallState::parse(&state).unwrap_or(CallState::Intended),
@@ -340,9 +342,29 @@ impl Reader {
                     intended_at: UnixMillis(row.get(11)?),
                     answered_at: row.get::<_, Option<i64>>(12)?.map(UnixMillis),
                     answer: answer.and_then(|it| serde_json::from_str(&it).ok()),
+                    path: row.get(14)?,
+                    decided: decided.as_deref().and_then(ChoiceName::parse),
                 })
             })?
             .collect()
+    }
+
+    /// How the run's calls are to be matched: as usual, or as an operator decided for this retry.
+    pub fn matching(&self, run: RunId) -> rusqlite::Result<Matching> {
+        let decided: Option<(String, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT choice, through FROM decisions WHERE run = ?1 AND over_at IS NULL ORDER BY number DESC LIMIT 1",
+            )?
+            .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let decided =
+            decided.and_then(|(choice, through)| Some((ChoiceName::parse(&choice)?, through)));
+        Ok(match decided {
+            Some((ChoiceName::Reuse, _)) => Matching::Reuse,
+            Some((ChoiceName::Again, through)) => Matching::Again { through },
+            Some((ChoiceName::Resend | ChoiceName::Settle, _)) | None => Matching::Usual,
+        })
     }
 
     /// A record as it stands; a removed one has no body.

@@ -1,19 +1,19 @@
 //! Decisions about script versions, and changes of many runs.
 
 use super::*;
-use crate::ledger::decision::{CanaryOutcome, CanaryRun, Score};
 use crate::ledger::sqlite::many::RUNS_PER_BITE;
+use crate::ledger::version_decision::{CanaryOutcome, CanaryRun, Score};
 
-fn saved(version: &str) -> Decision {
-    Decision::InForce {
+fn saved(version: &str) -> VersionDecision {
+    VersionDecision::InForce {
         handler: "h".into(),
         version: version.into(),
         at: NOW,
     }
 }
 
-fn tried(run: RunId, outcome: CanaryOutcome) -> Decision {
-    Decision::Tried {
+fn tried(run: RunId, outcome: CanaryOutcome) -> VersionDecision {
+    VersionDecision::Tried {
         handler: "h".into(),
         version: "v2".into(),
         run,
@@ -21,12 +21,15 @@ fn tried(run: RunId, outcome: CanaryOutcome) -> Decision {
     }
 }
 
-async fn decide(scene: &Scene, decisions: Vec<Decision>) {
-    scene.order(Order::Decide { decisions }).await.unwrap();
+async fn decide(scene: &Scene, decisions: Vec<VersionDecision>) {
+    scene
+        .order(Order::DecideVersions { decisions })
+        .await
+        .unwrap();
 }
 
-fn begin(version: &str) -> Decision {
-    Decision::BeginCanary {
+fn begin(version: &str) -> VersionDecision {
+    VersionDecision::BeginCanary {
         handler: "h".into(),
         version: version.into(),
         at: NOW,
@@ -73,19 +76,19 @@ async fn a_canary_counts_what_its_version_did_and_what_the_one_before_it_could_d
 #[tokio::test]
 async fn a_version_that_was_rolled_back_is_so_until_it_comes_into_force() {
     let scene = Scene::new();
-    let end = Decision::EndCanary {
+    let end = VersionDecision::EndCanary {
         handler: "h".into(),
         rolled_back: Some("3 failed".into()),
         at: NOW,
     };
     decide(&scene, vec![saved("v1"), begin("v2"), end]).await;
-    let decisions = scene.reader().decisions().unwrap();
+    let decisions = scene.reader().version_decisions().unwrap();
     let key = ("h".to_owned(), "v2".to_owned());
     assert_eq!(decisions.rolled_back[&key], "3 failed");
     assert_eq!(decisions.in_force["h"], "v1");
     assert!(decisions.canaries.is_empty());
     decide(&scene, vec![saved("v2")]).await;
-    let decisions = scene.reader().decisions().unwrap();
+    let decisions = scene.reader().version_decisions().unwrap();
     assert!(decisions.rolled_back.is_empty());
     assert_eq!(decisions.in_force["h"], "v2");
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 pub(in crate::script) fn parse(text: &str) -> Result<Dynamic, serde_json::Error> {
     let inexact = Cell::new(false);
-    let read = build(text.as_bytes(), &inexact);
+    let read = build(serde_json::Deserializer::from_str(text), &inexact);
     let is_exact = match &read {
         Ok(_) => !inexact.get(),
         // Only because of a number that no float can hold (`1e309`)?
@@ -21,12 +21,14 @@ pub(in crate::script) fn parse(text: &str) -> Result<Dynamic, serde_json::Error>
     // Rare: a float or a huge integer. The text is valid JSON, so its numbers can be told by their bytes alone.
     match quote_inexact_numbers(text.as_bytes()) {
         Cow::Borrowed(_) => read,
-        Cow::Owned(quoted) => build(&quoted, &inexact),
+        Cow::Owned(quoted) => build(serde_json::Deserializer::from_slice(&quoted), &inexact),
     }
 }
 
-fn build(bytes: &[u8], inexact: &Cell<bool>) -> Result<Dynamic, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+fn build<'a>(
+    mut reader: serde_json::Deserializer<impl serde_json::de::Read<'a>>,
+    inexact: &Cell<bool>,
+) -> Result<Dynamic, serde_json::Error> {
     let value = Build(inexact).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)

@@ -343,7 +343,10 @@ impl Course {
             }
             _ => {
                 self.note("retry", run);
-                Order::Retry { run }
+                Order::Retry {
+                    run,
+                    decision: None,
+                }
             }
         };
         self.order(order);
@@ -476,11 +479,11 @@ impl Course {
             Log::Whole => true,
             Log::Torn(chance) => chance % 2 == 0,
         };
-        life.end(log, keeps_running, &self.path(self.lives));
         let random = &mut self.random;
         self.services
             .borrow_mut()
             .host_ended(&mut || random.one_in(2));
+        life.end(log, keeps_running, &self.path(self.lives));
         self.begin(now.after(Duration::from_secs(1)));
     }
 

@@ -63,6 +63,8 @@ impl Course {
                         it if it.starts_with("outcome unknown") => {
                             mood == "mail" || self.facts.hours_passed >= 24
                         }
+                        // An answer that it sends along is another when the script was edited.
+                        it if it.starts_with("calls changed") => mood == "calls",
                         it if it.starts_with("the host ended") => self.facts.kills >= BLAME_MAX,
                         _ => false,
                     };

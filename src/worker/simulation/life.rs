@@ -2,6 +2,7 @@
 
 use super::super::engines::Engines;
 use super::super::lost::Lost;
+use super::super::wire::Wire;
 use super::super::{Shared, dispatch};
 use crate::clock::{Clock, UnixMillis};
 use crate::in_force::{Current, InForce};
@@ -45,6 +46,7 @@ pub(super) struct Life {
     shutdown: CancellationToken,
     dispatcher: JoinHandle<()>,
     folder: Folder,
+    shared: std::sync::Weak<Shared>,
     /// Bytes of the log that are certainly on disk.
     synced_bytes: u64,
 }
@@ -104,9 +106,11 @@ impl Life {
             stopping: CancellationToken::new(),
             reader: disk.clone(),
             tried: Arc::default(),
+            wire: Wire::default(),
             held_late: Arc::default(),
         });
         let held_late = shared.held_late.clone();
+        let weak = Arc::downgrade(&shared);
         let is_to_be_aligned = Arc::new(AtomicBool::new(true));
         let (rings, noted) = (held_late.clone(), is_to_be_aligned.clone());
         runtime.spawn(async move {
@@ -140,6 +144,7 @@ impl Life {
             clock,
             shutdown,
             dispatcher,
+            shared: weak,
             synced_bytes: log_bytes(&folder),
             folder,
             runtime,
@@ -239,7 +244,9 @@ impl Life {
             fs::copy(here.join("running"), next.join("running")).unwrap();
         }
         let old = here.to_owned();
+        let weak = self.shared.clone();
         drop(self);
+        assert_eq!(weak.strong_count(), 0, "what a life held is still held");
         fs::remove_dir_all(old).unwrap();
     }
 }

@@ -180,9 +180,17 @@ pub(crate) const TARGET: Target = Target {
 };
 
 fn attempt(engine: &Arc<Engine>, probe: &Probe, input: &[u8]) -> String {
-    let before = live_bytes();
-    let told = script(engine, input);
-    let left = live_bytes() - before - isize::try_from(told.capacity()).unwrap();
+    let measured = || {
+        let before = live_bytes();
+        let told = script(engine, input);
+        let left = live_bytes() - before - isize::try_from(told.capacity()).unwrap();
+        (told, left)
+    };
+    let (mut told, mut left) = measured();
+    if LEFT_BYTES_MAX <= left {
+        // What is made once for the whole process was made for this input, perhaps; a leak comes again.
+        (told, left) = measured();
+    }
     assert!(left < LEFT_BYTES_MAX, "{left} bytes are left on the thread");
     probe.check();
     told

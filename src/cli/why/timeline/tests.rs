@@ -1,17 +1,18 @@
 use super::*;
+use crate::ledger::sqlite::list::CallRow;
 use crate::run::RunId;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_100_000);
 
-fn at(seconds: i64) -> UnixMillis {
+pub(in crate::cli::why) fn at(seconds: i64) -> UnixMillis {
     UnixMillis(1_700_000_000_000 + seconds * 1000)
 }
 
-fn raw(json: &str) -> Option<Box<RawValue>> {
+pub(in crate::cli::why) fn raw(json: &str) -> Option<Box<RawValue>> {
     Some(RawValue::from_string(json.into()).unwrap())
 }
 
-fn run(state: &str) -> RunRow {
+pub(in crate::cli::why) fn run(state: &str) -> RunRow {
     RunRow {
         id: RunId(10_001),
         event_id: "evt_1".into(),
@@ -27,7 +28,7 @@ fn run(state: &str) -> RunRow {
     }
 }
 
-fn attempt(number: u32, started: i64, outcome: &str) -> AttemptRow {
+pub(in crate::cli::why) fn attempt(number: u32, started: i64, outcome: &str) -> AttemptRow {
     AttemptRow {
         run: RunId(10_001),
         number,
@@ -38,10 +39,11 @@ fn attempt(number: u32, started: i64, outcome: &str) -> AttemptRow {
         version: "0123456789abcdef".into(),
         error: None,
         log: None,
+        calls: None,
     }
 }
 
-fn call(state: &str, intended: i64, answered: Option<i64>) -> CallRow {
+pub(in crate::cli::why) fn call(state: &str, intended: i64, answered: Option<i64>) -> CallRow {
     CallRow {
         run: RunId(10_001),
         number: 1,
@@ -58,6 +60,8 @@ fn call(state: &str, intended: i64, answered: Option<i64>) -> CallRow {
         intended_at: at(intended),
         answered_at: answered.map(at),
         answer: raw(r#"{"status":200,"headers":{},"text":"{}","body_missing":null}"#),
+        path: Some("/paid".into()),
+        decided: None,
     }
 }
 
@@ -75,7 +79,7 @@ fn change(version: i64, before: Option<&str>, after: Option<&str>) -> ChangeRow 
     }
 }
 
-fn plain(lines: &[String]) -> Vec<String> {
+pub(in crate::cli::why) fn plain(lines: &[String]) -> Vec<String> {
     lines
         .iter()
         .map(|it| anstream::adapter::strip_str(it).to_string())
@@ -94,6 +98,7 @@ fn a_run_tells_its_attempt_its_call_and_its_changes() {
             run: run("done"),
             attempts: vec![attempt(1, 1, "done")],
             journal: vec![call("settled", 2, Some(3))],
+            decisions: vec![],
             record_changes: vec![
                 change(1, None, Some(r#"{"status":"paid"}"#)),
                 change(
@@ -145,6 +150,7 @@ fn an_error_shows_its_line_what_was_asked_and_what_was_logged_before() {
             run: waiting,
             attempts: vec![failed],
             journal: vec![],
+            decisions: vec![],
             record_changes: vec![],
         },
         &[
@@ -161,71 +167,13 @@ fn an_error_shows_its_line_what_was_asked_and_what_was_logged_before() {
     );
 }
 
-/// What three attempts, which began at 10, 20 and 30, had to do with a call.
-#[track_caller]
-fn check_call(call: &CallRow, expected: [&str; 3]) {
-    let starts = [at(10), at(20), at(30)];
-    for (nth, expected) in expected.into_iter().enumerate() {
-        let found = plain(&call_in_attempt(
-            call,
-            starts[nth],
-            starts.get(nth + 1).copied(),
-        ));
-        let first = found.first().map_or("", String::as_str);
-        assert_eq!(
-            first
-                .strip_prefix("call 1  POST https://a.example/paid  ")
-                .unwrap_or(first),
-            expected
-        );
-    }
-}
-
-#[test]
-fn a_later_attempt_takes_a_settled_call_from_the_journal() {
-    let journal = "answered from the journal, not sent again";
-    check_call(
-        &call("settled", 12, Some(13)),
-        ["settled", journal, journal],
-    );
-}
-
-#[test]
-fn a_call_that_was_sent_again_says_in_which_attempt_it_was_answered() {
-    check_call(
-        &call("settled", 12, Some(25)),
-        [
-            "settled",
-            "sent again with the same key, answered 200 2023-11-14T22:13:45Z",
-            "answered from the journal, not sent again",
-        ],
-    );
-}
-
-#[test]
-fn what_was_answered_later_is_not_told_as_this_attempts_answer() {
-    let lines = plain(&call_in_attempt(
-        &call("settled", 12, Some(25)),
-        at(10),
-        Some(at(20)),
-    ));
-    assert_eq!(
-        lines[1],
-        "  written down 2023-11-14T22:13:32Z, no lasting answer in this attempt"
-    );
-}
-
-#[test]
-fn a_call_of_a_later_attempt_is_not_told_in_an_earlier_one() {
-    check_call(&call("settled", 32, Some(33)), ["", "", "settled"]);
-}
-
 #[test]
 fn a_call_of_an_attempt_that_was_never_reported_is_told_all_the_same() {
     let story = RunStory {
         run: run("ready"),
         attempts: vec![],
         journal: vec![call("intended", 12, None)],
+        decisions: vec![],
         record_changes: vec![],
     };
     let lines = plain(&lines(&story, NOW));

@@ -55,6 +55,8 @@ pub struct AttemptRow {
     pub version: String,
     pub error: Option<Box<RawValue>>,
     pub log: Option<Box<RawValue>>,
+    /// What it did with its calls.
+    pub calls: Option<Box<RawValue>>,
 }
 
 /// A row of `journal`.
@@ -75,6 +77,21 @@ pub struct CallRow {
     pub intended_at: UnixMillis,
     pub answered_at: Option<UnixMillis>,
     pub answer: Option<Box<RawValue>>,
+    pub path: Option<String>,
+    pub decided: Option<String>,
+}
+
+/// A row of `decisions`.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionRow {
+    pub run: RunId,
+    pub number: i64,
+    pub choice: String,
+    pub call: Option<i64>,
+    pub through: i64,
+    pub decided_by: String,
+    pub decided_at: UnixMillis,
+    pub over_at: Option<UnixMillis>,
 }
 
 const OPEN: &str =
@@ -145,7 +162,7 @@ impl Reader {
     pub fn attempts(&self, run: RunId) -> rusqlite::Result<Vec<AttemptRow>> {
         self.connection
             .prepare_cached(
-                "SELECT run, number, started_at, took_ms, engine_us, outcome, version, error, log FROM attempts
+                "SELECT run, number, started_at, took_ms, engine_us, outcome, version, error, log, calls FROM attempts
                  WHERE run = ?1 ORDER BY started_at, number",
             )?
             .query_map([run.0], |row| {
@@ -159,6 +176,7 @@ impl Reader {
                     version: row.get(6)?,
                     error: json(row.get(7)?),
                     log: json(row.get(8)?),
+                    calls: json(row.get(9)?),
                 })
             })?
             .collect()
@@ -169,7 +187,7 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT run, number, state, service, method, url, request, content, idempotency_key, version, now,
-                   seen, intended_at, answered_at, answer FROM journal WHERE run = ?1 ORDER BY number",
+                   seen, intended_at, answered_at, answer, path, decided FROM journal WHERE run = ?1 ORDER BY number",
             )?
             .query_map([run.0], |row| {
                 Ok(CallRow {
@@ -188,6 +206,30 @@ impl Reader {
                     intended_at: UnixMillis(row.get(12)?),
                     answered_at: row.get::<_, Option<i64>>(13)?.map(UnixMillis),
                     answer: json(row.get(14)?),
+                    path: row.get(15)?,
+                    decided: row.get(16)?,
+                })
+            })?
+            .collect()
+    }
+
+    /// What operators decided about a run, in order.
+    pub fn decisions(&self, run: RunId) -> rusqlite::Result<Vec<DecisionRow>> {
+        self.connection
+            .prepare_cached(
+                "SELECT run, number, choice, call, through, decided_by, decided_at, over_at FROM decisions
+                 WHERE run = ?1 ORDER BY number",
+            )?
+            .query_map([run.0], |row| {
+                Ok(DecisionRow {
+                    run: RunId(row.get(0)?),
+                    number: row.get(1)?,
+                    choice: row.get(2)?,
+                    call: row.get(3)?,
+                    through: row.get(4)?,
+                    decided_by: row.get(5)?,
+                    decided_at: UnixMillis(row.get(6)?),
+                    over_at: row.get::<_, Option<i64>>(7)?.map(UnixMillis),
                 })
             })?
             .collect()

@@ -370,7 +370,7 @@ fn attempts_come_in_the_order_in_which_they_began() {
     let scene = Scene::new();
     for (number, started_at) in [(1, 300), (2, 100), (3, 200)] {
         scene.run(&format!(
-            "INSERT INTO attempts VALUES (10001, {number}, {started_at}, 1, 1, 'failed', 'v1', '{{\"message\":\"x\"}}', 'not JSON')"
+            "INSERT INTO attempts VALUES (10001, {number}, {started_at}, 1, 1, 'failed', 'v1', '{{\"message\":\"x\"}}', 'not JSON', NULL)"
         ));
     }
     let attempts = scene.reader.attempts(RunId(10_001)).unwrap();

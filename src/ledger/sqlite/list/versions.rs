@@ -2,7 +2,7 @@
 
 use super::super::read::Reader;
 use crate::clock::UnixMillis;
-use crate::ledger::decision::Decisions;
+use crate::ledger::version_decision::VersionDecisions;
 use crate::run::RunId;
 use rusqlite::params;
 use serde::Serialize;
@@ -49,7 +49,7 @@ impl VersionState {
         }
     }
 
-    fn of(handler: &str, version: &str, decisions: &Decisions) -> Self {
+    fn of(handler: &str, version: &str, decisions: &VersionDecisions) -> Self {
         let is = |it: Option<&String>| it.is_some_and(|it| it == version);
         if is(decisions.pins.get(handler)) {
             Self::Pinned
@@ -71,7 +71,7 @@ impl VersionState {
 impl Reader {
     /// A handler's versions, the newest first.
     pub fn list_versions(&self, handler: &str) -> rusqlite::Result<Vec<VersionRow>> {
-        let decisions = self.decisions()?;
+        let decisions = self.version_decisions()?;
         let mut rows = self
             .connection
             .prepare_cached(

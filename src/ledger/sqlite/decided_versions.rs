@@ -1,7 +1,7 @@
 //! What is decided about script versions, read.
 
-use super::super::decision::{CanaryOutcome, CanaryRun, Decisions, Score};
-use super::decide::IN_FORCE;
+use super::super::version_decision::{CanaryOutcome, CanaryRun, Score, VersionDecisions};
+use super::decide_versions::IN_FORCE;
 use super::read::Reader;
 use crate::run::RunId;
 use rusqlite::{OptionalExtension, params};
@@ -10,13 +10,13 @@ use std::hash::Hash;
 
 impl Reader {
     /// All that is decided about versions.
-    pub fn decisions(&self) -> rusqlite::Result<Decisions> {
+    pub fn version_decisions(&self) -> rusqlite::Result<VersionDecisions> {
         let in_force = format!(
             "SELECT substr(key, {}), value FROM meta WHERE substr(key, 1, {}) = '{IN_FORCE}'",
             IN_FORCE.len() + 1,
             IN_FORCE.len()
         );
-        Ok(Decisions {
+        Ok(VersionDecisions {
             in_force: self.map(&in_force, |row| Ok((row.get(0)?, row.get(1)?)))?,
             pins: self.map("SELECT handler, version FROM pins", |row| {
                 Ok((row.get(0)?, row.get(1)?))

@@ -1,0 +1,179 @@
+//! Script versions of handlers, as they are decided about: pins, canaries, what is in force.
+
+use super::super::Ordered;
+use super::super::version_decision::{CanaryOutcome, VersionDecision};
+use super::writer::{Applying, Tables};
+use crate::clock::UnixMillis;
+use crate::run::RunId;
+use rusqlite::{Connection, params};
+
+/// What the keys of `meta` begin with that name the versions in force.
+pub(super) const IN_FORCE: &str = "last_good_version/";
+
+pub(super) fn decide_versions(tables: &Tables, decisions: &[VersionDecision]) -> Applying<Ordered> {
+    for it in decisions {
+        step(&tables.connection, it)?;
+    }
+    Ok(Ordered::Done {
+        affected: decisions.len(),
+    })
+}
+
+fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result<()> {
+    match decision {
+        VersionDecision::Keep {
+            version,
+            script,
+            sources,
+            at,
+        } => run(
+            connection,
+            "INSERT OR IGNORE INTO script_versions (hash, script, sources, stored_at) VALUES (?1, ?2, ?3, ?4)",
+            params![version, script, sources, at.0],
+        ),
+        VersionDecision::Saved {
+            handler,
+            version,
+            at,
+        } => saved(connection, handler, version, *at),
+        VersionDecision::InForce {
+            handler,
+            version,
+            at,
+        } => in_force(connection, handler, version, *at),
+        VersionDecision::Pin {
+            handler,
+            version: Some(version),
+            at,
+        } => run(
+            connection,
+            "INSERT OR REPLACE INTO pins (handler, version, pinned_at) VALUES (?1, ?2, ?3)",
+            params![handler, version, at.0],
+        ),
+        VersionDecision::Pin {
+            handler,
+            version: None,
+            ..
+        } => run(connection, "DELETE FROM pins WHERE handler = ?1", [handler]),
+        VersionDecision::BeginCanary {
+            handler,
+            version,
+            at,
+        } => {
+            end_canary(connection, handler)?;
+            saved(connection, handler, version, *at)?;
+            run(
+                connection,
+                "INSERT INTO canaries (handler, version, began_at) VALUES (?1, ?2, ?3)",
+                params![handler, version, at.0],
+            )
+        }
+        VersionDecision::EndCanary {
+            handler,
+            rolled_back,
+            at,
+        } => {
+            if let Some(why) = rolled_back {
+                run(
+                    connection,
+                    "UPDATE handler_versions SET rolled_back_at = ?2, why = ?3 WHERE handler = ?1
+                       AND version = (SELECT version FROM canaries WHERE handler = ?1)",
+                    params![handler, at.0, why],
+                )?;
+            }
+            end_canary(connection, handler)
+        }
+        VersionDecision::Tried {
+            handler,
+            version,
+            run,
+            outcome,
+        } => tried(connection, handler, version, *run, *outcome),
+    }
+}
+
+fn saved(
+    connection: &Connection,
+    handler: &str,
+    version: &str,
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    run(
+        connection,
+        "INSERT OR IGNORE INTO handler_versions (handler, version, saved_at) VALUES (?1, ?2, ?3)",
+        params![handler, version, at.0],
+    )
+}
+
+fn in_force(
+    connection: &Connection,
+    handler: &str,
+    version: &str,
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    let key = format!("{IN_FORCE}{handler}");
+    saved(connection, handler, version, at)?;
+    run(
+        connection,
+        "UPDATE handler_versions SET last_at = ?3 WHERE handler = ?1 AND version <> ?4
+           AND version = (SELECT value FROM meta WHERE key = ?2)",
+        params![handler, key, at.0, version],
+    )?;
+    run(
+        connection,
+        "UPDATE handler_versions SET first_at = coalesce(first_at, ?3), rolled_back_at = NULL, why = NULL
+         WHERE handler = ?1 AND version = ?2",
+        params![handler, version, at.0],
+    )?;
+    run(
+        connection,
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+        params![key, version],
+    )
+}
+
+fn end_canary(connection: &Connection, handler: &str) -> rusqlite::Result<()> {
+    run(
+        connection,
+        "DELETE FROM canary_runs WHERE handler = ?1",
+        [handler],
+    )?;
+    run(
+        connection,
+        "DELETE FROM canaries WHERE handler = ?1",
+        [handler],
+    )
+}
+
+fn tried(
+    connection: &Connection,
+    handler: &str,
+    version: &str,
+    id: RunId,
+    outcome: CanaryOutcome,
+) -> rusqlite::Result<()> {
+    let is_tried = connection
+        .prepare_cached("SELECT 1 FROM canaries WHERE handler = ?1 AND version = ?2")?
+        .exists([handler, version])?;
+    if matches!(outcome, CanaryOutcome::Failed | CanaryOutcome::Ill) {
+        // The attempt was not the run's fault: it does not count against its retries.
+        run(
+            connection,
+            "UPDATE runs_open SET forgiven = forgiven + 1 WHERE id = ?1
+               AND NOT EXISTS (SELECT 1 FROM canary_runs WHERE handler = ?2 AND run = ?1)",
+            params![id.0, handler],
+        )?;
+    }
+    if !is_tried {
+        return Ok(());
+    }
+    run(
+        connection,
+        "INSERT OR REPLACE INTO canary_runs (handler, run, outcome) VALUES (?1, ?2, ?3)",
+        params![handler, id.0, outcome.as_str()],
+    )
+}
+
+fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(values).map(drop)
+}

@@ -1,0 +1,174 @@
+//! Open runs: taken away, retried, replayed, waiting.
+
+use super::*;
+
+#[tokio::test]
+async fn what_an_operator_took_is_fenced() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    scene
+        .order(Order::Drop {
+            run: run(1),
+            at: NOW,
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        scene.commit(run(1), &[], &[("x", 0, "{}")]).await,
+        Applied::Fenced
+    );
+    assert_eq!(
+        scene.count("SELECT count(*) FROM runs_done WHERE state = 'dropped'"),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_dead_run_is_retried_with_a_new_epoch_and_its_attempts_again() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    let postpone = Postpone {
+        claim: Claim {
+            id: run(1),
+            epoch: 0,
+        },
+        state: State::Dead,
+        due_at: None,
+        waits_for: None,
+        why: "x".into(),
+        needs: None,
+        attempts: 12,
+        attempt: Some(report()),
+    };
+    assert_eq!(
+        scene.opened.ledger.postpone(postpone).await.unwrap(),
+        Applied::Done
+    );
+    assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
+    let retried = scene.order(retry(run(1))).await.unwrap();
+    assert_eq!(retried, Ordered::Done { affected: 1 });
+    let found = scene.reader().open_run(run(1)).unwrap().unwrap();
+    assert_eq!(
+        (found.claim.epoch, found.attempts, found.forgiven),
+        (2, 12, 12)
+    );
+    let unknown = scene.order(retry(RunId(99))).await.unwrap();
+    assert!(matches!(unknown, Ordered::NotFound(_)));
+}
+
+#[tokio::test]
+async fn who_knows_a_run_as_it_was_before_it_waited_can_do_nothing_to_it() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    let postpone = || Postpone {
+        claim: Claim {
+            id: run(1),
+            epoch: 0,
+        },
+        state: State::Waiting,
+        due_at: Some(UnixMillis(0)),
+        waits_for: None,
+        why: "x".into(),
+        needs: None,
+        attempts: 1,
+        attempt: Some(report()),
+    };
+    let ledger = &scene.opened.ledger;
+    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Done));
+    assert_eq!(ledger.postpone(postpone()).await, Ok(Applied::Fenced));
+    assert_eq!(scene.commit(run(1), &[], &[]).await, Applied::Fenced);
+}
+
+#[tokio::test]
+async fn a_replay_waits_for_the_earlier_run_and_then_is_a_run_of_its_own() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    let planned = || {
+        vec![PlannedRun {
+            handler: "h".into(),
+            lane: Lane(7),
+            held: None,
+        }]
+    };
+    let replay = || {
+        scene.order(Order::Replay {
+            event_seq: 1,
+            runs: planned(),
+            call_again: false,
+        })
+    };
+    let refused = replay().await.unwrap_err().to_string();
+    assert!(refused.contains("still open"), "{refused}");
+    scene.commit(run(1), &[], &[]).await;
+    assert_eq!(
+        replay().await.unwrap(),
+        Ordered::Runs(vec![RunId::of(1, 2)])
+    );
+    assert_eq!(
+        scene
+            .reader()
+            .open_run(RunId::of(1, 2))
+            .unwrap()
+            .unwrap()
+            .replay,
+        1
+    );
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_a_service_are_found_by_it_the_oldest_first_and_are_due_at_no_time() {
+    let scene = Scene::new();
+    for n in 1..=4 {
+        scene.accept(&format!("evt_{n}"), &["h"]).await;
+        let postpone = Postpone {
+            claim: Claim {
+                id: run(n),
+                epoch: 0,
+            },
+            state: State::Waiting,
+            due_at: None,
+            waits_for: Some(if n == 2 {
+                "bank".into()
+            } else {
+                "books".into()
+            }),
+            why: "service `books` is ill".into(),
+            needs: None,
+            attempts: 0,
+            attempt: None,
+        };
+        assert_eq!(
+            scene.opened.ledger.postpone(postpone).await,
+            Ok(Applied::Done)
+        );
+    }
+    let scene = scene.reopen().await;
+    let reader = scene.reader();
+    let none = BlockedByDead::new([].into_iter());
+    // All of them are in one lane.
+    let found = |after, limit| -> Vec<(RunId, bool)> {
+        let runs = reader.runs_waiting_for("books", "h", after, limit, &none, NOW);
+        runs.unwrap()
+            .iter()
+            .map(|(it, is_head)| (it.claim.id, *is_head))
+            .collect()
+    };
+    assert_eq!(found(RunId(0), 2), [(run(1), true), (run(3), false)]);
+    assert_eq!(found(run(3), 2), [(run(4), false)]);
+    let groups: Vec<(String, usize)> = reader
+        .waiting_for_services()
+        .unwrap()
+        .iter()
+        .map(|it| (format!("{} {}", it.service, it.handler), it.runs))
+        .collect();
+    assert_eq!(groups, [("bank h".into(), 1), ("books h".into(), 3)]);
+    assert!(reader.waiting_runs(10).unwrap().is_empty());
+    scene
+        .order(Order::Retry {
+            run: run(1),
+            decision: None,
+        })
+        .await
+        .unwrap();
+    assert_eq!(found(RunId(0), 1), [(run(3), false)]);
+}
