@@ -1,5 +1,8 @@
 //! The one thread that writes: takes all that waits, commits it together, answers.
 
+#[cfg(test)]
+mod by_hand;
+
 use super::super::desk::Desk;
 use super::super::queue::Queue;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
@@ -10,6 +13,9 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
+
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 
 pub(super) struct Writer {
     state: Tables,
@@ -193,68 +199,6 @@ impl Writer {
         refused(batch);
         while let Some(batch) = self.queue.take() {
             refused(batch);
-        }
-    }
-}
-
-/// The writer in a test's hand: it commits when it is told to, on a disk that does as it is told.
-#[cfg(test)]
-pub(crate) struct ByHand(Option<Writer>);
-
-#[cfg(test)]
-impl ByHand {
-    pub(super) fn new(writer: Writer) -> Self {
-        Self(Some(writer))
-    }
-
-    /// Commits what waits; false when nothing does.
-    pub(crate) fn commit(&mut self) -> bool {
-        let Some(writer) = &mut self.0 else {
-            return false;
-        };
-        let batch = writer.queue.take_now();
-        if batch.is_empty() {
-            return false;
-        }
-        if let Err((why, batch)) = writer.write(batch)
-            && let Some(writer) = self.0.take()
-        {
-            writer.stop(&why, batch);
-        }
-        true
-    }
-
-    /// The same on a disk that has no room for a page more.
-    pub(crate) fn commit_on_a_full_disk(&mut self) -> bool {
-        // Never fewer than there are: SQLite sees to that.
-        self.pages_max(1);
-        let some = self.commit();
-        self.pages_max(i64::from(u32::MAX - 1));
-        some
-    }
-
-    /// Commits what waits, and then the log cannot be synced: whether the commit is on disk is not known, and the ledger
-    /// stops.
-    pub(crate) fn commit_without_a_sync(&mut self) -> bool {
-        let Some(mut writer) = self.0.take() else {
-            return false;
-        };
-        let batch = writer.queue.take_now();
-        let some = !batch.is_empty();
-        if some {
-            let _ = writer.commit_together(&batch);
-        }
-        writer.stop("the log could not be synced", batch);
-        some
-    }
-
-    fn pages_max(&self, pages: i64) {
-        if let Some(writer) = &self.0 {
-            let sql = format!("PRAGMA max_page_count = {pages}");
-            let _ = writer
-                .state
-                .connection
-                .query_row(&sql, [], |row| row.get::<_, i64>(0));
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use super::Counts;
 use super::life::{Life, Log};
-use super::model::{self, FATES, Fate, Services};
+use super::model::{self, Fate, Services};
 use super::random::Random;
-use super::scripts::{HANDLERS, MOODS, Version, Versions};
+use super::scripts::{HANDLERS, Version, Versions};
 use crate::clock::UnixMillis;
-use crate::event::Event;
-use crate::ledger::request::{Accept, Order};
+use crate::ledger::request::Order;
 use crate::run::RunId;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -19,9 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const MOVES_MAX: usize = 90;
-const EVENTS_MAX: usize = 14;
 /// Rounds without faults within which everything must have come to its end.
-const ROUNDS_TO_THE_END_MAX: usize = 400;
+pub(super) const ROUNDS_TO_THE_END_MAX: usize = 400;
 const BEGINNING: UnixMillis = UnixMillis(1_700_000_000_000);
 
 pub(super) const KINDS: [&str; 18] = [
@@ -49,7 +47,7 @@ pub(super) const KINDS: [&str; 18] = [
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) mood: &'static str,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 pub(super) struct Course {
@@ -157,7 +155,7 @@ impl Course {
         self.folder.path().join(life.to_string())
     }
 
-    fn note(&mut self, kind: &'static str, what: impl std::fmt::Display) {
+    pub(super) fn note(&mut self, kind: &'static str, what: impl std::fmt::Display) {
         *self.counts.entry(kind).or_default() += 1;
         let now = self.life.as_ref().map_or(0, |it| it.now().0 - BEGINNING.0);
         let told = format!("{now:>10} ms  {kind} {what}");
@@ -167,218 +165,7 @@ impl Course {
         self.trace.push(told);
     }
 
-    fn make_a_move(&mut self) {
-        match self.random.below(100) {
-            0..11 => self.deliver(),
-            11..36 => self.commit(),
-            36..61 => self.turn(),
-            61..75 => self.answer(),
-            75..83 => self.pass(),
-            83..88 => self.operate(),
-            88..92 => self.reload(),
-            _ => self.end(),
-        }
-    }
-
-    fn deliver(&mut self) {
-        let known: Vec<String> = self.sent.keys().cloned().collect();
-        if EVENTS_MAX <= known.len() || (!known.is_empty() && self.random.one_in(4)) {
-            let id = self.random.of(&known).clone();
-            self.note("deliver again", &id);
-            return self.accept(&id);
-        }
-        let id = format!("evt_{:02}", known.len() + 1);
-        let mood = *self.random.of(&MOODS);
-        let (object, customer) = (self.random.below(3), self.random.below(2));
-        let body = format!(
-            "{{\"id\":\"{id}\",\"type\":\"invoice.paid\",\"created\":1700000000,\"data\":{{\"object\":{{\"id\":\"in_{object}\",\"customer\":\"cus_{customer}\",\"mood\":\"{mood}\"}}}}}}"
-        );
-        self.note("deliver", format!("{id} in_{object} cus_{customer} {mood}"));
-        self.sent.insert(
-            id.clone(),
-            Sent {
-                mood,
-                body: Bytes::from(body),
-            },
-        );
-        self.accept(&id);
-    }
-
-    fn accept(&mut self, id: &str) {
-        let body = self.sent[id].body.clone();
-        let acknowledged = self.acknowledged.clone();
-        let life = self.life();
-        let in_force = life.current.load_full();
-        let parsed = in_force.wanted.read(&body, life.now());
-        let runs = in_force.plan(&parsed, "stripe", "stripe");
-        let accept = Accept {
-            packed: life.dictionary.pack(&body).unwrap(),
-            event: Arc::new(Event {
-                envelope: parsed.envelope,
-                endpoint: "stripe".into(),
-                scope: "stripe".into(),
-                received_at: life.now(),
-                secret_number: 1,
-                body,
-            }),
-            runs,
-        };
-        let (ledger, id) = (life.ledger.clone(), id.to_owned());
-        let (current, held_late) = (life.current.clone(), life.held_late.clone());
-        let is_held = accept.runs.iter().any(|it| it.held.is_some());
-        life.runtime.spawn(async move {
-            if let Ok(receipt) = ledger.accept(accept).await {
-                // As ingress does.
-                if is_held && in_force.is_outdated(&current) {
-                    held_late.notify_one();
-                }
-                let before = acknowledged
-                    .lock()
-                    .unwrap()
-                    .insert(id.clone(), receipt.event_seq);
-                assert!(
-                    before.is_none_or(|it| it == receipt.event_seq),
-                    "{id} is another event the second time"
-                );
-            }
-        });
-    }
-
-    fn commit(&mut self) {
-        match self.random.below(30) {
-            0 => {
-                let some = self.life().commit_on_a_full_disk();
-                self.note("full disk", some);
-            }
-            1 => {
-                let some = self.life().writer.commit_without_a_sync();
-                self.note("failed sync", some);
-                self.life().settle();
-                let chance = self.random.next();
-                self.ends(&Log::Torn(chance));
-            }
-            _ => {
-                let some = self.life().commit();
-                self.note("commit", some);
-            }
-        }
-    }
-
-    fn turn(&mut self) {
-        if self.random.one_in(60) {
-            if self.life().turn(true) {
-                self.note("killed in a turn", "");
-                self.facts.kills += 1;
-                self.ends(&Log::Whole);
-            }
-            return;
-        }
-        let some = self.life().turn(false);
-        self.note("turn", some);
-    }
-
-    fn answer(&mut self) {
-        let waiting = self.services.borrow().waiting();
-        if waiting == 0 {
-            return;
-        }
-        let at = self.random.below(waiting);
-        let is_well = !self.random.one_in(3);
-        let (kind, fate) = if is_well {
-            ("well answered", Fate::Well)
-        } else {
-            ("badly answered", *self.random.of(&FATES[1..]))
-        };
-        let told = self.services.borrow_mut().answer(at, fate);
-        self.note(kind, told);
-    }
-
-    fn pass(&mut self) {
-        if self.random.one_in(6) {
-            let hours = *self.random.of(&[1, 6, 30]);
-            self.note("hours pass", hours);
-            self.facts.hours_passed += hours;
-            self.life().pass(Duration::from_secs(hours * 3600));
-        } else {
-            let time_ms = *self.random.of(&[1, 100, 1_000, 5_000, 60_000, 300_000]);
-            self.note("a moment passes", time_ms);
-            self.life().pass(Duration::from_millis(time_ms));
-        }
-    }
-
-    /// An operator asks for something; it may come too late, or be refused.
-    fn operate(&mut self) {
-        let runs = self
-            .life()
-            .looks
-            .texts("SELECT id FROM runs_open UNION ALL SELECT id FROM runs_done ORDER BY id");
-        if runs.is_empty() {
-            return;
-        }
-        let run: i64 = self.random.of(&runs)[0].parse().unwrap();
-        let run = RunId(run);
-        let at = self.life().now();
-        let order = match self.random.below(4) {
-            0 => {
-                self.note("drop", run);
-                Order::Drop { run, at }
-            }
-            1 => {
-                let call_again = self.random.one_in(2);
-                let seq = run.event_seq();
-                self.note("replay", format!("{seq} {call_again}"));
-                self.facts.replayed.insert(seq);
-                if call_again {
-                    *self.facts.called_again.entry(seq).or_default() += 1;
-                }
-                let life = self.life();
-                let in_force = life.current.load_full();
-                let event = life.looks.event(seq).unwrap().unwrap();
-                let parsed = in_force.wanted.read(&event.body, event.received_at);
-                Order::Replay {
-                    event_seq: seq,
-                    runs: in_force.plan(&parsed, "stripe", "stripe"),
-                    call_again,
-                }
-            }
-            _ => {
-                self.note("retry", run);
-                Order::Retry {
-                    run,
-                    decision: None,
-                }
-            }
-        };
-        self.order(order);
-    }
-
-    fn order(&mut self, order: Order) {
-        let life = self.life();
-        let (ledger, nudge) = (life.ledger.clone(), life.nudge.clone());
-        let (current, held_late) = (life.current.clone(), life.held_late.clone());
-        let in_force = current.load_full();
-        life.runtime.spawn(async move {
-            let _ = ledger.order(order).await;
-            nudge.notify_one();
-            // As the control socket does it.
-            if in_force.is_outdated(&current) {
-                held_late.notify_one();
-            }
-        });
-    }
-
-    fn reload(&mut self) {
-        let all = [Version::Old, Version::New, Version::Broken, Version::Gone];
-        let version = *self.random.of(&all);
-        if !self.life().is_aligned() {
-            // One reload at a time.
-            return;
-        }
-        self.note("reload", format!("{version:?}"));
-        self.put_in_force(version);
-    }
-
-    fn put_in_force(&mut self, version: Version) {
+    pub(super) fn put_in_force(&mut self, version: Version) {
         self.version = version;
         self.facts.was_broken |= version == Version::Broken;
         self.facts.was_gone |= version == Version::Gone;
@@ -391,7 +178,7 @@ impl Course {
     }
 
     /// Lets all that is ready run; gives the orders of a reload again when that is asked for.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.life().settle();
         let life = self.life();
         if life.is_aligned() && life.is_to_be_aligned.swap(false, Ordering::Relaxed) {
@@ -401,7 +188,7 @@ impl Course {
     }
 
     /// As a reload does it, and a start.
-    fn align(&mut self) {
+    pub(super) fn align(&mut self) {
         let version = self.version;
         let mut orders = Vec::new();
         for handler in HANDLERS {
@@ -421,43 +208,7 @@ impl Course {
         self.life().align(orders);
     }
 
-    /// The process ends, one way or another.
-    fn end(&mut self) {
-        match self.random.below(5) {
-            0 | 1 => {
-                self.note("kill", "");
-                self.facts.kills += 1;
-                self.ends(&Log::Whole);
-            }
-            2 => {
-                self.note("power cut", "");
-                let chance = self.random.next();
-                self.ends(&Log::Torn(chance));
-            }
-            3 => self.stop(),
-            _ => {}
-        }
-    }
-
-    /// Attempts that have begun are finished, and what they came to is committed.
-    fn stop(&mut self) {
-        self.note("stop", "");
-        self.life().begin_to_stop();
-        for _ in 0..ROUNDS_TO_THE_END_MAX {
-            self.life().settle();
-            if self.life().has_stopped() {
-                break;
-            }
-            self.do_all_that_waits();
-        }
-        assert!(self.life().has_stopped(), "the host does not stop");
-        self.life().ledger.close();
-        self.life().commit();
-        self.life().settle();
-        self.ends(&Log::Whole);
-    }
-
-    fn do_all_that_waits(&mut self) {
+    pub(super) fn do_all_that_waits(&mut self) {
         while self.life().turn(false) {}
         let waiting = self.services.borrow().waiting();
         for _ in 0..waiting {
@@ -470,7 +221,7 @@ impl Course {
     }
 
     /// The next life begins on what this one leaves.
-    fn ends(&mut self, log: &Log) {
+    pub(super) fn ends(&mut self, log: &Log) {
         let life = self.life.take().unwrap();
         let now = life.now();
         self.lives += 1;
@@ -487,7 +238,7 @@ impl Course {
         self.begin(now.after(Duration::from_secs(1)));
     }
 
-    fn begin(&mut self, now: UnixMillis) {
+    pub(super) fn begin(&mut self, now: UnixMillis) {
         let in_force = self
             .versions
             .in_force(self.version, &self.versions.services());

@@ -14,6 +14,8 @@ mod course;
 mod laws;
 mod life;
 mod model;
+mod moves;
+mod operate;
 #[path = "../../../tests/fuzz/random.rs"]
 mod random;
 mod scripts;
