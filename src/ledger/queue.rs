@@ -28,6 +28,16 @@ struct Waiting {
     closed: Option<LedgerError>,
 }
 
+impl Waiting {
+    fn batch(&mut self) -> Vec<Request> {
+        let mut batch = take_front(&mut self.accepts, ACCEPTS_PER_COMMIT_MAX);
+        self.accepts_bytes = self.accepts.iter().map(accept_bytes).sum();
+        batch.append(&mut take_front(&mut self.urgent, OTHERS_PER_COMMIT_MAX));
+        batch.append(&mut take_front(&mut self.results, OTHERS_PER_COMMIT_MAX));
+        batch
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
@@ -109,11 +119,13 @@ impl Queue {
                     .unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let mut batch = take_front(&mut waiting.accepts, ACCEPTS_PER_COMMIT_MAX);
-        waiting.accepts_bytes = waiting.accepts.iter().map(accept_bytes).sum();
-        batch.append(&mut take_front(&mut waiting.urgent, OTHERS_PER_COMMIT_MAX));
-        batch.append(&mut take_front(&mut waiting.results, OTHERS_PER_COMMIT_MAX));
-        Some(batch)
+        Some(waiting.batch())
+    }
+
+    /// The same without waiting; empty when nothing waits.
+    #[cfg(test)]
+    pub(super) fn take_now(&self) -> Vec<Request> {
+        self.lock().batch()
     }
 
     /// Refuses all that comes from now on, with this reason. The first reason stays.

@@ -8,7 +8,7 @@
 
 use crate::run::RunId;
 use signal_hook::consts::SIGABRT;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -110,7 +110,7 @@ impl Running {
     }
 
     /// Keeps suspects in mind that have not run again yet, and forgets all else. No thread may be in an engine.
-    pub fn park(&self, suspects: &HashMap<RunId, u32>) -> io::Result<()> {
+    pub fn park(&self, suspects: &BTreeMap<RunId, u32>) -> io::Result<()> {
         let mut bytes = vec![0; SLOTS_SIZE_BYTES];
         let slots = bytes[SLOT_SIZE_BYTES * THREADS_MAX..].chunks_exact_mut(SLOT_SIZE_BYTES);
         for (slot, (run, blame)) in slots.zip(suspects) {
@@ -159,7 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("running");
         let (running, _) = Running::open(&path).unwrap();
-        let suspects = HashMap::from([(RunId(10_001), 1), (RunId(20_001), 1)]);
+        let suspects = BTreeMap::from([(RunId(10_001), 1), (RunId(20_001), 1)]);
         running.park(&suspects).unwrap();
         running.enter(THREADS_MAX - 1, RunId(10_001), 1).unwrap();
         drop(running);
@@ -171,12 +171,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("running");
         let (running, _) = Running::open(&path).unwrap();
-        running.park(&HashMap::new()).unwrap();
+        running.park(&BTreeMap::new()).unwrap();
         running.enter(0, RunId(10_001), 0).unwrap();
         let mut mark = OpenOptions::new().append(true).open(&path).unwrap();
         std::io::Write::write_all(&mut mark, b"X").unwrap();
         check(&path, &[(10_001, BLAME_FOR_ABORT)]);
-        let suspects = HashMap::from([(RunId(10_001), BLAME_FOR_ABORT)]);
+        let suspects = BTreeMap::from([(RunId(10_001), BLAME_FOR_ABORT)]);
         running.park(&suspects).unwrap();
         running.enter(0, RunId(10_001), BLAME_FOR_ABORT).unwrap();
         check(&path, &[(10_001, BLAME_FOR_ABORT + BLAME_FOR_KILL)]);

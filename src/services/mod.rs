@@ -16,6 +16,8 @@ mod gate;
 mod guard;
 mod key;
 mod line;
+#[cfg(test)]
+pub(crate) mod modelled;
 mod prepared;
 mod service;
 mod stand_in;

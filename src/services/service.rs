@@ -84,6 +84,10 @@ impl Service {
         let request = self
             .request(prepared, idempotency_key)
             .map_err(|message| CallError::Refused { message })?;
+        #[cfg(test)]
+        if let Some(modelled) = super::modelled::exchange(prepared, idempotency_key) {
+            return modelled.await;
+        }
         let client = self
             .client()
             .map_err(|message| CallError::NotSent { message })?;

@@ -15,7 +15,7 @@ use crate::ledger::sqlite::read::Reader;
 use crate::ledger::sqlite::{Arrival, Arrivals};
 use crate::run::{Lane, RunId};
 use looks::Look;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -71,8 +71,19 @@ pub(super) async fn dispatch(
         it.scan();
         let due = it.until_due();
         let are_put_off = !it.shared.put_off().is_empty();
+        // In this order, so that the same things happening lead to the same: what is rare comes before what may never
+        // rest, and what has ended is taken beside each arrival.
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => break,
+            () = nudge.notified() => {
+                it.rescan();
+                it.reload_waiting();
+                it.find_put_off();
+            }
+            () = tokio::time::sleep(due) => it.wake_due(),
+            _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
+            Some(look) = it.looks.join_next() => it.looked(look),
             () = arrivals.bell.notified() => {
                 let arrived = arrivals.take();
                 if arrived.overflowed {
@@ -89,15 +100,7 @@ pub(super) async fn dispatch(
                 }
             }
             Some(ended) = it.attempts.join_next() => it.ended(ended),
-            Some(look) = it.looks.join_next() => it.looked(look),
             () = it.shared.engines.room.notified() => {}
-            () = nudge.notified() => {
-                it.rescan();
-                it.reload_waiting();
-                it.find_put_off();
-            }
-            () = tokio::time::sleep(due) => it.wake_due(),
-            _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
         }
     }
     it.shared.stopping.cancel();
@@ -124,7 +127,7 @@ struct Dispatcher {
     generation: u64,
     looks: JoinSet<Look>,
     /// Runs that were in an engine at an unclean end: they run first, and alone.
-    suspects: HashMap<RunId, u32>,
+    suspects: BTreeMap<RunId, u32>,
 }
 
 /// A scan of the open runs.

@@ -108,6 +108,39 @@ impl Engines {
         Ok((engines, watch))
     }
 
+    /// Without threads: a test has the turns taken, one by one.
+    #[cfg(test)]
+    pub(super) fn by_hand(folder: &Folder, running: Arc<Running>, lost: Arc<Lost>) -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::default(),
+            bell: Condvar::new(),
+            room: Notify::new(),
+            room_below: 4,
+            folder: folder.clone(),
+            running,
+            places: Places::new(0, lost),
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_by_hand(&self) -> bool {
+        self.places.are_none()
+    }
+
+    /// Takes the next turn on this thread; `false` when nothing waits for one. The process may end within it.
+    #[cfg(test)]
+    pub(super) fn turn(&self, reader: &Arc<Mutex<Reader>>, ends_within: bool) -> bool {
+        let Some((_, turn)) = self.next_of(&mut self.lock()) else {
+            return false;
+        };
+        note(self.running.enter(0, turn.run, turn.blame));
+        if !ends_within {
+            (turn.work)(reader);
+            note(self.running.leave(0));
+        }
+        true
+    }
+
     fn start_thread(self: &Arc<Self>, place: usize) -> anyhow::Result<()> {
         let reader = Arc::new(Mutex::new(Reader::open(&self.folder)?));
         let engines = self.clone();
@@ -190,11 +223,7 @@ impl Engines {
         let mut rest = Some(rest);
         let mut waiting = self.lock();
         loop {
-            let before = waiting.begin.len();
-            if let Some(turn) = waiting.next() {
-                if before == self.room_below && waiting.begin.len() < before {
-                    self.room.notify_one();
-                }
+            if let Some(turn) = self.next_of(&mut waiting) {
                 return Some(turn);
             }
             if let Some(rest) = rest.take() {
@@ -213,6 +242,15 @@ impl Engines {
         }
     }
 
+    fn next_of(&self, waiting: &mut Waiting) -> Option<(Instant, Turn)> {
+        let before = waiting.begin.len();
+        let turn = waiting.next()?;
+        if before == self.room_below && waiting.begin.len() < before {
+            self.room.notify_one();
+        }
+        Some(turn)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -224,7 +262,7 @@ fn note(written: std::io::Result<()>) {
     }
 }
 
-fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+pub(super) fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
     reader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -16,6 +16,8 @@ mod past;
 mod places;
 mod put_off;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod waiting;
 mod wire;

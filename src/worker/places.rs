@@ -48,6 +48,11 @@ impl Places {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn are_none(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Looks after the threads until all of them have ended after the close. `fill` starts one at a place.
     pub(super) fn watch(
         &self,

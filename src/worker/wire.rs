@@ -48,6 +48,7 @@ pub(super) async fn turn(attempt: &Attempt, request: &Request) -> Result<Turn, N
     let turn = loop {
         let is_too_long = tokio::time::sleep(ALONE_AT_SERVICE_MAX);
         tokio::select! {
+            biased;
             turn = &mut turn => break turn,
             () = is_too_long, if attempt.is_alone() => attempt.end_turn_alone(),
             () = shared.stopping.cancelled() => return Err(NoTurn::Stopping),

@@ -86,6 +86,18 @@ impl Checkpointer {
 }
 
 impl Signal {
+    /// Nobody copies.
+    #[cfg(test)]
+    pub(super) fn to_nobody() -> Self {
+        Self {
+            start: sync_channel(1).0,
+            asked_at_frames: 0,
+            asked_at: Instant::now(),
+            finish: Arc::default(),
+            failed: Arc::default(),
+        }
+    }
+
     /// Asks for the next slice once the log is that much longer. Called after each commit, by the writer alone.
     pub(super) fn after_commit(&mut self, frames_in_log: i64) {
         let grown = if frames_in_log < self.asked_at_frames {

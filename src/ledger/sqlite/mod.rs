@@ -142,9 +142,7 @@ pub enum OpenError {
 /// Before this returns, all that an earlier process committed is on disk, so that no duplicate is answered because of
 /// a commit that a power cut could still take back.
 pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Opened, OpenError> {
-    if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        return Err(OpenError::SqliteTooOld(rusqlite::version()));
-    }
+    let (connection, dictionary) = prepare(folder, samples)?;
     let path = folder.database();
     let at = |cause| OpenError::Sqlite {
         path: path.display().to_string(),
@@ -154,17 +152,6 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
         path: path.display().to_string(),
         cause,
     };
-    let mut connection = connect(folder).map_err(at)?;
-    connection
-        .pragma_update(None, "auto_vacuum", "INCREMENTAL")
-        .map_err(at)?;
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .map_err(at)?;
-    migrate::migrate(&mut connection, &path)?;
-    checkpoint::truncate(&connection).map_err(at)?;
-    let dictionary = dictionary(&connection, samples).map_err(at)?;
-
     let queue = Arc::new(Queue::default());
     let arrivals = Arc::new(Arrivals::default());
     let checkpointer = checkpoint::Checkpointer::start(folder, queue.clone()).map_err(io)?;
@@ -189,6 +176,53 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
         arrivals,
         threads,
     })
+}
+
+/// Opens a ledger whose writer is in a test's hand.
+#[cfg(test)]
+pub(crate) fn open_by_hand(
+    folder: &Folder,
+    samples: &[String],
+    desk: Arc<Desk>,
+) -> Result<(Ledger, Dictionary, Arc<Arrivals>, writer::ByHand), OpenError> {
+    let (connection, dictionary) = prepare(folder, samples)?;
+    let queue = Arc::new(Queue::default());
+    let arrivals = Arc::new(Arrivals::default());
+    let signal = checkpoint::Signal::to_nobody();
+    let writer = writer::Writer::new(connection, queue.clone(), arrivals.clone(), signal).map_err(
+        |cause| OpenError::Sqlite {
+            path: folder.database().display().to_string(),
+            cause,
+        },
+    )?;
+    let ledger = Ledger { queue, desk };
+    Ok((ledger, dictionary, arrivals, writer::ByHand::new(writer)))
+}
+
+#[cfg(test)]
+pub(crate) use writer::ByHand;
+
+/// The write connection to a ledger that is up to date, and whose log is in the database.
+fn prepare(folder: &Folder, samples: &[String]) -> Result<(Connection, Dictionary), OpenError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(OpenError::SqliteTooOld(rusqlite::version()));
+    }
+    let path = folder.database();
+    let at = |cause| OpenError::Sqlite {
+        path: path.display().to_string(),
+        cause,
+    };
+    let mut connection = connect(folder).map_err(at)?;
+    connection
+        .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .map_err(at)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(at)?;
+    migrate::migrate(&mut connection, &path)?;
+    checkpoint::truncate(&connection).map_err(at)?;
+    let dictionary = dictionary(&connection, samples).map_err(at)?;
+    Ok((connection, dictionary))
 }
 
 /// A connection that writes: every commit syncs the log, nobody checkpoints unasked.

@@ -91,6 +91,24 @@ impl Reader {
         Ok(())
     }
 
+    /// The rows of a query, each value as text.
+    #[cfg(test)]
+    pub(crate) fn texts(&self, sql: &str) -> Vec<Vec<String>> {
+        use rusqlite::types::ValueRef;
+        let mut statement = self.connection.prepare_cached(sql).unwrap();
+        let count = statement.column_count();
+        let text = |it: ValueRef<'_>| match it {
+            ValueRef::Null => String::new(),
+            ValueRef::Integer(it) => it.to_string(),
+            ValueRef::Real(it) => it.to_string(),
+            ValueRef::Text(it) | ValueRef::Blob(it) => String::from_utf8_lossy(it).into_owned(),
+        };
+        let rows = statement.query_map([], |row| {
+            (0..count).map(|at| row.get_ref(at).map(text)).collect()
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
     /// Holds no view any more: one that is held keeps the log from beginning anew.
     pub fn let_go(&mut self) -> rusqlite::Result<()> {
         if self.view_since.take().is_some() {

@@ -1,5 +1,8 @@
 //! The one thread that writes: takes all that waits, commits it together, answers.
 
+#[cfg(test)]
+mod by_hand;
+
 use super::super::desk::Desk;
 use super::super::queue::Queue;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
@@ -10,6 +13,9 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
+
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 
 pub(super) struct Writer {
     state: Tables,
@@ -94,31 +100,8 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         while let Some(batch) = self.queue.take() {
-            if self.checkpoint.has_failed() {
-                return self.stop("a checkpoint failed", batch);
-            }
-            let answers = match self.commit_together(&batch) {
-                Ok(it) => it,
-                // One of them cannot be done; who it is shows when each goes alone.
-                Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
-                    Ok(it) => it,
-                    Err(why) => return self.stop(&why, batch),
-                },
-                Err(Verdict::Untrusted(why)) => return self.stop(&why, batch),
-                Err(verdict) => {
-                    let error = LedgerError::from(verdict);
-                    if error == LedgerError::DiskFull {
-                        tracing::error!(
-                            "no space is left on the disk: events are answered 503 until there is"
-                        );
-                    }
-                    batch.iter().map(|_| Err(error.clone())).collect()
-                }
-            };
-            self.arrivals.leave(std::mem::take(&mut self.state.arrived));
-            deliver(batch, answers);
-            if let Err(why) = self.after_commit() {
-                return self.stop(&why, Vec::new());
+            if let Err((why, batch)) = self.write(batch) {
+                return self.stop(&why, batch);
             }
         }
         if self.checkpoint.has_failed() {
@@ -128,6 +111,34 @@ impl Writer {
         if let Err(error) = checkpoint::truncate(&self.state.connection) {
             tracing::warn!(%error, "the log could not be put into the database at the end: {error}");
         }
+    }
+
+    /// Commits a batch and answers it; an error comes with what is still to be answered, and is the end.
+    fn write(&mut self, batch: Vec<Request>) -> Result<(), (String, Vec<Request>)> {
+        if self.checkpoint.has_failed() {
+            return Err(("a checkpoint failed".into(), batch));
+        }
+        let answers = match self.commit_together(&batch) {
+            Ok(it) => it,
+            // One of them cannot be done; who it is shows when each goes alone.
+            Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
+                Ok(it) => it,
+                Err(why) => return Err((why, batch)),
+            },
+            Err(Verdict::Untrusted(why)) => return Err((why, batch)),
+            Err(verdict) => {
+                let error = LedgerError::from(verdict);
+                if error == LedgerError::DiskFull {
+                    tracing::error!(
+                        "no space is left on the disk: events are answered 503 until there is"
+                    );
+                }
+                batch.iter().map(|_| Err(error.clone())).collect()
+            }
+        };
+        self.arrivals.leave(std::mem::take(&mut self.state.arrived));
+        deliver(batch, answers);
+        self.after_commit().map_err(|why| (why, Vec::new()))
     }
 
     fn commit_together(&mut self, batch: &[Request]) -> Result<Vec<Answer>, Verdict> {

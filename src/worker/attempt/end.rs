@@ -10,11 +10,12 @@ use crate::ledger::decision::Needs;
 use crate::ledger::request::{AttemptReport, Commit, Postpone};
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
-use crate::run::{Next, State, after_failure};
+use crate::run::{Next, RunId, State, after_failure};
 use crate::script::{Failure, LogLine};
 use crate::services::NotNow;
 use std::time::Duration;
 use tracing::{info, warn};
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// What follows an attempt that did not finish its run.
 enum Follow {
@@ -126,7 +127,7 @@ impl Attempt {
             .as_ref()
             .and_then(|it| it.retry_after.as_deref())
             .and_then(|it| crate::services::retry_after(it, now));
-        let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+        let random = spread(self.run.claim.id, self.number());
         let policy = &self.loaded.handler.retry;
         let (id, number) = (self.run.claim.id, self.number());
         let place = format!("{}:{}", failure.script, failure.line);
@@ -262,6 +263,15 @@ impl Attempt {
             version: self.version.clone(),
         }
     }
+}
+
+/// A number from 0 to 1 of this attempt's own, so that runs which failed together do not come back together; the same
+/// whenever it is asked for.
+fn spread(run: RunId, number: u32) -> f64 {
+    let mut hash = Xxh3Default::new();
+    hash.update(&run.0.to_le_bytes());
+    hash.update(&number.to_le_bytes());
+    f64::from((hash.digest() >> 32) as u32) / f64::from(u32::MAX)
 }
 
 /// What the ledger's answer to the end of a run means for its lane.

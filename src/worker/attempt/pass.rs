@@ -89,10 +89,10 @@ impl Attempt {
 
     /// Counts this run among those that have taken a thread with them.
     fn lost(&self) -> impl FnOnce() + Send + 'static {
-        let (shared, in_force) = (self.shared.clone(), self.in_force.clone());
+        let (lost, in_force) = (self.shared.lost.clone(), self.in_force.clone());
         let (run, handler) = (self.run.claim.id, self.run.handler.clone());
         let version = self.version.clone();
-        move || shared.lost.run(run, &handler, &version, &in_force)
+        move || lost.run(run, &handler, &version, &in_force)
     }
 }
 

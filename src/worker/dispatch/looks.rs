@@ -74,6 +74,12 @@ impl Dispatcher {
 
     pub(super) fn look(&mut self, look: impl FnOnce(&Reader) -> Look + Send + 'static) {
         let reader = self.reader.clone();
+        #[cfg(test)]
+        if self.shared.engines.is_by_hand() {
+            self.looks
+                .spawn(async move { look(&super::super::engines::lock(&reader)) });
+            return;
+        }
         self.looks
             .spawn_blocking(move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
     }

@@ -1,0 +1,257 @@
+//! One life of the host: from a start on what the disk holds to its end.
+
+use super::super::engines::Engines;
+use super::super::lost::Lost;
+use super::super::wire::Wire;
+use super::super::{Shared, dispatch};
+use crate::clock::{Clock, UnixMillis};
+use crate::in_force::{Current, InForce};
+use crate::ledger::Ledger;
+use crate::ledger::compress::Dictionary;
+use crate::ledger::desk::Desk;
+use crate::ledger::folder::Folder;
+use crate::ledger::request::Order;
+use crate::ledger::running::Running;
+use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::{ByHand, open_by_hand};
+use arc_swap::ArcSwap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Polls of whatever is ready within which everything comes to rest.
+const ROUNDS: usize = 16;
+
+pub(super) struct Life {
+    pub(super) runtime: Runtime,
+    pub(super) ledger: Ledger,
+    pub(super) dictionary: Arc<Dictionary>,
+    pub(super) writer: ByHand,
+    pub(super) current: Current,
+    pub(super) nudge: Arc<Notify>,
+    pub(super) looks: Reader,
+    pub(super) held_late: Arc<Notify>,
+    /// It rang, or the orders of a reload failed: they are to be given again.
+    pub(super) is_to_be_aligned: Arc<AtomicBool>,
+    aligning: Option<JoinHandle<()>>,
+    engines: Arc<Engines>,
+    scripts: Arc<Mutex<Reader>>,
+    clock: Arc<Virtual>,
+    shutdown: CancellationToken,
+    dispatcher: JoinHandle<()>,
+    folder: Folder,
+    shared: std::sync::Weak<Shared>,
+    /// Bytes of the log that are certainly on disk.
+    synced_bytes: u64,
+}
+
+/// How the log comes out of the end of a life.
+pub(super) enum Log {
+    /// The kernel keeps what it was given.
+    Whole,
+    /// What was not synced is lost from some byte on, which this number says.
+    Torn(u64),
+}
+
+/// A clock that goes as the runtime's does, which stands still until it is moved.
+struct Virtual {
+    began: tokio::time::Instant,
+    began_at: UnixMillis,
+}
+
+impl Clock for Virtual {
+    fn now(&self) -> UnixMillis {
+        self.began_at.after(self.began.elapsed())
+    }
+}
+
+impl Life {
+    pub(super) fn start(folder: &Path, in_force: InForce, now: UnixMillis) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let entered = runtime.enter();
+        let folder = Folder::new(folder);
+        let desk = Desk::new();
+        let (ledger, dictionary, arrivals, writer) =
+            open_by_hand(&folder, &[], desk.clone()).unwrap();
+        runtime.spawn(desk.attend());
+        let (running, suspects) = Running::open(&folder.running()).unwrap();
+        let running = Arc::new(running);
+        let clock = Arc::new(Virtual {
+            began: tokio::time::Instant::now(),
+            began_at: now,
+        });
+        let lost = Lost::new(1);
+        let engines = Engines::by_hand(&folder, running.clone(), lost.clone());
+        let reader = || Arc::new(Mutex::new(Reader::open(&folder).unwrap()));
+        let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
+        let disk = reader();
+        let shared = Arc::new(Shared {
+            current: current.clone(),
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            engines: engines.clone(),
+            running,
+            lost,
+            put_off: Mutex::default(),
+            stopping: CancellationToken::new(),
+            reader: disk.clone(),
+            tried: Arc::default(),
+            wire: Wire::default(),
+            turns: Arc::default(),
+            held_late: Arc::default(),
+        });
+        let held_late = shared.held_late.clone();
+        let weak = Arc::downgrade(&shared);
+        let is_to_be_aligned = Arc::new(AtomicBool::new(true));
+        let (rings, noted) = (held_late.clone(), is_to_be_aligned.clone());
+        runtime.spawn(async move {
+            loop {
+                rings.notified().await;
+                noted.store(true, Ordering::Relaxed);
+            }
+        });
+        let (nudge, shutdown) = (Arc::new(Notify::new()), CancellationToken::new());
+        let dispatcher = runtime.spawn(dispatch::dispatch(
+            shared,
+            arrivals,
+            disk,
+            suspects,
+            nudge.clone(),
+            shutdown.clone(),
+        ));
+        drop(entered);
+        let it = Self {
+            ledger,
+            dictionary: Arc::new(dictionary),
+            writer,
+            current,
+            nudge,
+            looks: Reader::open(&folder).unwrap(),
+            held_late,
+            is_to_be_aligned,
+            aligning: None,
+            engines,
+            scripts: reader(),
+            clock,
+            shutdown,
+            dispatcher,
+            shared: weak,
+            synced_bytes: log_bytes(&folder),
+            folder,
+            runtime,
+        };
+        it.settle();
+        it
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        let _entered = self.runtime.enter();
+        self.clock.now()
+    }
+
+    /// Lets all that is ready run, until nothing is.
+    pub(super) fn settle(&self) {
+        self.runtime.block_on(async {
+            for _ in 0..ROUNDS {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    /// Whether the orders of the last reload are through.
+    pub(super) fn is_aligned(&self) -> bool {
+        self.aligning.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// The orders of a reload, one after another.
+    pub(super) fn align(&mut self, orders: Vec<Order>) {
+        let (ledger, nudge) = (self.ledger.clone(), self.nudge.clone());
+        let is_to_be_aligned = self.is_to_be_aligned.clone();
+        self.aligning = Some(self.runtime.spawn(async move {
+            for it in orders {
+                if ledger.order(it).await.is_err() {
+                    is_to_be_aligned.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+            nudge.notify_one();
+        }));
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        self.runtime.block_on(tokio::time::advance(time));
+    }
+
+    pub(super) fn commit(&mut self) -> bool {
+        let some = self.writer.commit();
+        self.synced_bytes = log_bytes(&self.folder);
+        some
+    }
+
+    pub(super) fn commit_on_a_full_disk(&mut self) -> bool {
+        let some = self.writer.commit_on_a_full_disk();
+        self.synced_bytes = log_bytes(&self.folder);
+        some
+    }
+
+    /// A turn of a script; the process may end within it.
+    pub(super) fn turn(&self, ends_within: bool) -> bool {
+        self.engines.turn(&self.scripts, ends_within)
+    }
+
+    pub(super) fn begin_to_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        self.dispatcher.is_finished()
+    }
+
+    /// The end, however it comes: what the next life finds is put into another folder.
+    pub(super) fn end(self, log: &Log, keeps_running: bool, next: &Path) {
+        fs::create_dir(next).unwrap();
+        let here = self.folder.path();
+        let bytes = fs::read(here.join("ledger.db-wal")).unwrap_or_default();
+        let kept = match log {
+            Log::Whole => bytes.len() as u64,
+            Log::Torn(chance) => {
+                let unsynced = (bytes.len() as u64).saturating_sub(self.synced_bytes);
+                // Often whole, or nothing of it.
+                let lost = match chance % 4 {
+                    0 => 0,
+                    1 => unsynced,
+                    _ => chance / 4 % (unsynced + 1),
+                };
+                bytes.len() as u64 - lost
+            }
+        };
+        fs::copy(here.join("ledger.db"), next.join("ledger.db")).unwrap();
+        fs::write(
+            next.join("ledger.db-wal"),
+            &bytes[..usize::try_from(kept).unwrap()],
+        )
+        .unwrap();
+        if keeps_running {
+            fs::copy(here.join("running"), next.join("running")).unwrap();
+        }
+        let old = here.to_owned();
+        let weak = self.shared.clone();
+        drop(self);
+        assert_eq!(weak.strong_count(), 0, "what a life held is still held");
+        fs::remove_dir_all(old).unwrap();
+    }
+}
+
+fn log_bytes(folder: &Folder) -> u64 {
+    fs::metadata(folder.path().join("ledger.db-wal")).map_or(0, |it| it.len())
+}
