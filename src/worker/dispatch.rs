@@ -156,7 +156,7 @@ struct InFlight {
 impl Dispatcher {
     fn start_runs(&mut self) {
         let runs_in_flight_max = self.shared.current.load().config.limits.runs_in_flight_max;
-        while self.attempts.len() < runs_in_flight_max && self.shared.engines.has_room() {
+        while self.attempts.len() < runs_in_flight_max {
             if !self.suspects.is_empty() && !self.attempts.is_empty() {
                 return;
             }
@@ -189,10 +189,10 @@ impl Dispatcher {
     /// Suspects first: a run that kills the process must be told from those that were there by chance.
     fn next(&mut self, free: usize) -> Option<OpenRun> {
         let Some(suspect) = self.suspects.keys().next().copied() else {
-            let begun = &self.begun;
+            let (begun, engines) = (&self.begun, &self.shared.engines);
             let may_begin = |it: &str| match begun.get(it) {
                 None => true,
-                Some(count) => *count < SHARE_OF_FREE * (free - 1),
+                Some(count) => *count < SHARE_OF_FREE * (free - 1) && engines.has_room(it),
             };
             return self.lanes.next(may_begin);
         };

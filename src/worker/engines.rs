@@ -2,11 +2,11 @@
 
 use super::lost::Lost;
 use super::places::{Given, Places};
+use super::shares::{AtWork, Kind, Shares};
 use crate::ledger::folder::Folder;
 use crate::ledger::running::Running;
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::run::RunId;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +28,7 @@ pub(super) type GiveUp = Box<dyn FnOnce(Duration) -> bool + Send>;
 /// One pass of one run, to be done on a script thread.
 pub(super) struct Turn {
     pub run: RunId,
+    pub handler: Arc<str>,
     /// What the run is blamed for of the process's unclean ends.
     pub blame: u32,
     /// The run goes on, after a call: not its first pass.
@@ -42,8 +43,9 @@ pub(super) struct Turn {
 pub(super) struct Engines {
     waiting: Mutex<Waiting>,
     bell: Condvar,
-    /// Rings when there is room for another run.
+    /// Rings when there is room for another run of a handler.
     pub room: Notify,
+    /// How many runs of one handler may wait to begin.
     room_below: usize,
     folder: Folder,
     running: Arc<Running>,
@@ -52,27 +54,8 @@ pub(super) struct Engines {
 
 #[derive(Default)]
 struct Waiting {
-    /// One run has a turn alone at a time.
-    alone: VecDeque<(Instant, Turn)>,
-    begin: VecDeque<(Instant, Turn)>,
-    /// Thousands of answers may come at once; those that begin take turns with them.
-    resumed: VecDeque<(Instant, Turn)>,
-    is_turn_of_resumed: bool,
+    turns: Shares<(Instant, Turn)>,
     closed: bool,
-}
-
-impl Waiting {
-    fn next(&mut self) -> Option<(Instant, Turn)> {
-        if let Some(it) = self.alone.pop_front() {
-            return Some(it);
-        }
-        self.is_turn_of_resumed = !self.is_turn_of_resumed;
-        if self.is_turn_of_resumed {
-            self.resumed.pop_front().or_else(|| self.begin.pop_front())
-        } else {
-            self.begin.pop_front().or_else(|| self.resumed.pop_front())
-        }
-    }
 }
 
 impl Engines {
@@ -130,9 +113,11 @@ impl Engines {
     /// Takes the next turn on this thread; `false` when nothing waits for one. The process may end within it.
     #[cfg(test)]
     pub(super) fn turn(&self, reader: &Arc<Mutex<Reader>>, ends_within: bool) -> bool {
-        let Some((_, turn)) = self.next_of(&mut self.lock()) else {
+        let Some(((_, turn), at_work)) = self.next_of(&mut self.lock()) else {
             return false;
         };
+        // What it really takes would make each time another.
+        self.lock().turns.end(&at_work, Duration::from_millis(1));
         note(self.running.enter(0, turn.run, turn.blame));
         if !ends_within {
             (turn.work)(reader);
@@ -161,22 +146,23 @@ impl Engines {
     }
 
     pub(super) fn push(&self, turn: Turn) {
-        let mut waiting = self.lock();
-        let queue = if turn.is_alone {
-            &mut waiting.alone
+        let handler = turn.handler.clone();
+        let kind = if turn.is_alone {
+            Kind::Alone
         } else if turn.is_resumed {
-            &mut waiting.resumed
+            Kind::Resumed
         } else {
-            &mut waiting.begin
+            Kind::Begins
         };
-        queue.push_back((Instant::now(), turn));
-        drop(waiting);
+        self.lock()
+            .turns
+            .push(&handler, kind, (Instant::now(), turn));
         self.bell.notify_one();
     }
 
-    /// Whether another run may begin: what waits for a thread keeps later ones of other handlers from their turn.
-    pub(super) fn has_room(&self) -> bool {
-        self.lock().begin.len() < self.room_below
+    /// Whether another run of this handler may begin; the others stay where operators and later words reach them.
+    pub(super) fn has_room(&self, handler: &str) -> bool {
+        self.lock().turns.beginning(handler) < self.room_below
     }
 
     /// Lets the threads end once nothing waits.
@@ -186,15 +172,15 @@ impl Engines {
         self.places.look();
     }
 
-    fn work(&self, place: usize, holder: u64, reader: &Arc<Mutex<Reader>>) {
+    fn work(self: &Arc<Self>, place: usize, holder: u64, reader: &Arc<Mutex<Reader>>) {
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         let rest = || {
             note(self.running.leave(place));
             note_unread(lock(reader).let_go());
         };
-        while let Some((began_to_wait, turn)) = self.next(rest) {
-            let run = turn.run;
+        while let Some(((began_to_wait, turn), at_work)) = self.next(rest) {
+            let (run, began) = (turn.run, Instant::now());
             note(self.running.enter(place, run, turn.blame));
             // All that was committed before its turn was asked for: above all what the run before it in its lane did.
             note_unread(lock(reader).see_since(began_to_wait));
@@ -202,7 +188,8 @@ impl Engines {
                 place,
                 Given {
                     run,
-                    give_up: turn.give_up,
+                    began,
+                    give_up: self.giving_up(turn.give_up, at_work.clone()),
                     reader: reader.clone(),
                 },
             );
@@ -210,16 +197,31 @@ impl Engines {
             if catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
                 error!(run.id = %run, "a script thread panicked at run {run}; the attempt counts as failed");
             }
-            if !self.places.end(place, holder) {
+            let is_still = self.places.end(place, holder);
+            self.lock().turns.end(&at_work, began.elapsed());
+            if !is_still {
                 // Given up: another thread works here now, and nobody waits for what this one has found.
                 return;
             }
         }
     }
 
+    /// What a thread that is given up was doing keeps no others from theirs.
+    fn giving_up(self: &Arc<Self>, give_up: GiveUp, at_work: AtWork) -> GiveUp {
+        let engines = self.clone();
+        Box::new(move |silent_for| {
+            let is_given_up = give_up(silent_for);
+            if is_given_up {
+                engines.lock().turns.end(&at_work, silent_for);
+                engines.bell.notify_one();
+            }
+            is_given_up
+        })
+    }
+
     /// The next turn, or none once closed. `rest` is called before a wait: when turns come one upon the other, the next
     /// run's name takes the place of the last one's.
-    fn next(&self, rest: impl FnOnce()) -> Option<(Instant, Turn)> {
+    fn next(&self, rest: impl FnOnce()) -> Option<((Instant, Turn), AtWork)> {
         let mut rest = Some(rest);
         let mut waiting = self.lock();
         loop {
@@ -242,13 +244,12 @@ impl Engines {
         }
     }
 
-    fn next_of(&self, waiting: &mut Waiting) -> Option<(Instant, Turn)> {
-        let before = waiting.begin.len();
-        let turn = waiting.next()?;
-        if before == self.room_below && waiting.begin.len() < before {
+    fn next_of(&self, waiting: &mut Waiting) -> Option<((Instant, Turn), AtWork)> {
+        let taken = waiting.turns.take(self.places.held())?;
+        if taken.1.left_to_begin == Some(self.room_below - 1) {
             self.room.notify_one();
         }
-        Some(turn)
+        Some(taken)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -15,6 +15,7 @@ mod outcome;
 mod past;
 mod places;
 mod put_off;
+mod shares;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

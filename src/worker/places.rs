@@ -6,16 +6,22 @@ use super::lost::Lost;
 use crate::ledger::sqlite::read::Reader;
 use crate::run::RunId;
 use crate::script::Pulse;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::error;
 
 /// How often the watch looks; a stuck thread is found that much later.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a pass may keep its view of the ledger: one that is held keeps the log from beginning anew. What it reads
+/// later it reads as it is then; whether that goes together is looked at when it ends.
+const VIEW_AGE_MAX: Duration = Duration::from_millis(100);
 
 /// The places of the script threads.
 pub(super) struct Places {
     places: Mutex<Vec<Place>>,
+    /// How many of them have a thread.
+    held: AtomicUsize,
     /// Rings when the watch has something to look at before its time.
     bell: Condvar,
     lost: Arc<Lost>,
@@ -35,14 +41,25 @@ struct Place {
 /// What a thread is at work on.
 pub(super) struct Given {
     pub run: RunId,
+    pub began: Instant,
     pub give_up: GiveUp,
     pub reader: Arc<Mutex<Reader>>,
+}
+
+impl Given {
+    /// Ends the view of the ledger that the pass holds, unless it reads just now.
+    fn let_go(&self) {
+        if let Ok(mut reader) = self.reader.try_lock() {
+            note_unread(reader.let_go());
+        }
+    }
 }
 
 impl Places {
     pub(super) fn new(count: usize, lost: Arc<Lost>) -> Self {
         Self {
             places: Mutex::new((0..count).map(|_| Place::default()).collect()),
+            held: AtomicUsize::new(0),
             bell: Condvar::new(),
             lost,
         }
@@ -84,6 +101,10 @@ impl Places {
     }
 
     fn look_at(&self, place: &mut Place, now: Instant) {
+        let too_long = |it: &&Given| VIEW_AGE_MAX < now.saturating_duration_since(it.began);
+        if let Some(given) = place.given.as_ref().filter(too_long) {
+            given.let_go();
+        }
         let silent_for = place.pulse.as_ref().and_then(|it| it.is_lost(now));
         let Some(silent_for) = silent_for else { return };
         let Some(given) = place.given.take() else {
@@ -97,13 +118,15 @@ impl Places {
             "run {} is stuck in one step of its script for longer than {silent_for:?}: it is given up, and its thread left behind",
             given.run
         );
-        // Its view of the ledger would keep the log from beginning anew. It reads nothing while it is stuck.
-        if let Ok(mut reader) = given.reader.try_lock() {
-            note_unread(reader.let_go());
-        }
+        self.held.fetch_sub(1, Ordering::AcqRel);
         place.is_held = false;
         place.pulse = None;
         place.is_to_be_filled = self.lost.thread();
+    }
+
+    /// How many threads there are.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Acquire)
     }
 
     /// Takes a place for a new thread, which holds it under the number that is returned.
@@ -111,6 +134,9 @@ impl Places {
         let mut places = self.lock();
         let place = &mut places[place];
         place.holder += 1;
+        if !place.is_held {
+            self.held.fetch_add(1, Ordering::AcqRel);
+        }
         place.is_held = true;
         place.is_to_be_filled = false;
         place.holder
@@ -136,6 +162,7 @@ impl Places {
         let mut places = self.lock();
         let place = &mut places[place];
         if place.holder == holder && place.is_held {
+            self.held.fetch_sub(1, Ordering::AcqRel);
             place.is_held = false;
             place.pulse = None;
             place.given = None;

@@ -31,6 +31,9 @@ pub struct Reader {
 /// How long a reader of the host may take: a long one keeps the log from starting anew.
 const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// How long one view may serve turn after turn, for the same reason.
+const VIEW_AGE_MAX: Duration = Duration::from_millis(50);
+
 /// The handlers of which a dead run blocks its lane, as JSON.
 #[derive(Clone, Debug)]
 pub struct BlockedByDead(String);
@@ -78,9 +81,10 @@ impl Reader {
     }
 
     /// Looks at the ledger as it was at this moment or later, and goes on looking at the same view until it is too old
-    /// for a later call of this. What is read of a view is cached; each new one begins with nothing.
+    /// for a later call of this, or for the log. What is read of a view is cached; each new one begins with nothing.
     pub fn see_since(&mut self, moment: Instant) -> rusqlite::Result<()> {
-        if self.view_since.is_some_and(|it| it >= moment) {
+        let serves = |it: Instant| moment <= it && it.elapsed() < VIEW_AGE_MAX;
+        if self.view_since.is_some_and(serves) {
             return Ok(());
         }
         self.let_go()?;

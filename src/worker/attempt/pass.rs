@@ -76,6 +76,7 @@ impl Attempt {
         });
         self.shared.engines.push(Turn {
             run: self.run.claim.id,
+            handler: self.run.handler.clone(),
             blame: self.blame,
             is_resumed: !is_first,
             is_alone: self.is_alone(),
