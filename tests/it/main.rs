@@ -21,5 +21,6 @@ mod ill;
 mod power;
 mod reload;
 mod samples;
+mod stuck;
 mod tidy;
 mod way;
