@@ -245,6 +245,7 @@ impl Host {
             current: current.clone(),
             clock: clock.clone(),
             reloader,
+            lost: Some(lost.clone()),
             address,
         });
         tasks.spawn(control::serve(

@@ -152,6 +152,7 @@ impl InPlace {
             current,
             clock,
             reloader: Arc::new(reloader),
+            lost: None,
             address: String::new(),
         };
         Ok(Self {

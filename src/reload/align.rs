@@ -56,6 +56,12 @@ impl Reloader {
             .reader()
             .handlers_with_open_runs()
             .map_err(unreadable)?;
+        let stuck = self.reader().version_decisions().map_err(unreadable)?.stuck;
+        let is_stuck = |it: &LoadedHandler| {
+            let name = &it.handler.name;
+            let (stuck, program) = (stuck.get(&**name)?, it.program().ok()?);
+            stuck.holds(name, program.version(), program.script())
+        };
         for (name, has_held) in with_runs {
             let handler: Arc<str> = name.into();
             match now.handler(&handler) {
@@ -63,7 +69,9 @@ impl Reloader {
                     let why = format!("handler `{handler}` is not in handlers.toml");
                     self.hold(&handler, Some(why)).await?;
                 }
-                Some(it) if it.program().is_ok() && has_held => self.hold(&handler, None).await?,
+                Some(it) if it.program().is_ok() && has_held && is_stuck(it).is_none() => {
+                    self.hold(&handler, None).await?;
+                }
                 Some(_) => {}
             }
         }

@@ -14,6 +14,7 @@ mod pins;
 mod rehearsal;
 mod reloader;
 mod stamp;
+mod stuck;
 mod watch;
 
 pub use crate::in_force::short;

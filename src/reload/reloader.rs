@@ -42,7 +42,7 @@ pub(super) struct State {
     /// What is wrong with the files as they are, for `readyz`.
     problems: Vec<String>,
     /// What is decided against the files: handlers, and how it is told.
-    decided: Vec<String>,
+    pub(super) decided: Vec<String>,
 }
 
 impl Reloader {

@@ -91,8 +91,10 @@ impl Worker {
         let running = Arc::new(running);
         let count = current.load().config.limits.script_threads;
         let lost = Lost::new(count);
+        let reader = Reader::open(folder)?;
+        lost.remember(reader.version_decisions()?.stuck);
         let (engines, watch) = Engines::start(count, folder, running.clone(), lost.clone())?;
-        let reader = Arc::new(Mutex::new(Reader::open(folder)?));
+        let reader = Arc::new(Mutex::new(reader));
         let shared = Arc::new(Shared {
             current,
             ledger,

@@ -97,3 +97,91 @@ fn a_host_that_lost_too_many_threads_says_so_ends_with_an_error_and_a_fresh_one_
     );
     works(&host);
 }
+
+#[test]
+fn a_handler_that_is_held_for_three_stuck_runs_stays_held_over_a_restart_until_its_script_changes()
+{
+    let mut host = host(1, 3);
+    is_held(&mut host);
+    host.save("scripts/hangs.rhai", "log.info(\"better\");");
+    let reloaded = said(&host, &["reload"]);
+    assert!(!reloaded.contains("is held"), "{reloaded}");
+    eventually(IN_TIME, || count(&host, "held") == 0);
+    let done = "SELECT count(*) FROM runs_done WHERE handler = 'h1'";
+    eventually(IN_TIME, || host.ledger().number(done) == 2);
+    assert!(!host.get("/readyz").text().contains("is held"));
+}
+
+#[test]
+fn an_operators_retry_lets_a_handler_go_on_that_is_held_for_stuck_runs() {
+    let mut host = host(1, 3);
+    let run = is_held(&mut host);
+    // With a host that runs: the retried run gets stuck again, and so do those that were held; then all is as before.
+    let retried = said(&host, &["runs", "retry", &run]);
+    assert!(retried.contains("is ready again"), "{retried}");
+    eventually(IN_TIME, || count(&host, "dead") == 5);
+    let ready = host.get("/readyz").text();
+    assert!(ready.contains("handler `h1` is held: "), "{ready}");
+    // Without one, for the next.
+    assert!(host.terminate().success());
+    let retried = said(&host, &["runs", "retry", &run]);
+    assert!(retried.contains("is ready again"), "{retried}");
+    host.restart();
+    assert!(!host.get("/readyz").text().contains("is held"));
+    eventually(IN_TIME, || count(&host, "dead") == 5);
+}
+
+/// Has three runs of `h1` get stuck and two held, and looks at what is said of it, before and after restarts. Gives the
+/// run that the message names.
+fn is_held(host: &mut Host) -> String {
+    // One gets stuck after the other: with them others would have begun.
+    (0..3).for_each(|_| drop(post(host, 1, "obj")));
+    eventually(IN_TIME, || count(host, "dead") == 3);
+    let event = post(host, 1, "obj_1");
+    post(host, 1, "obj_2");
+    let is_held = |host: &Host| (count(host, "dead"), count(host, "held")) == (3, 2);
+    eventually(IN_TIME, || is_held(host));
+    let run = host
+        .ledger()
+        .number("SELECT min(id) FROM runs_open WHERE state = 'dead'")
+        .to_string();
+    let way = format!(
+        "handler `h1` is held: change scripts/hangs.rhai, or `hookyard runs retry {run}`, and its runs go on"
+    );
+    assert!(host.get("/readyz").text().contains(&way));
+    for kill in [true, false] {
+        if kill {
+            host.kill9();
+        } else {
+            assert!(host.terminate().success());
+        }
+        host.restart();
+        works(host);
+        assert!(is_held(host));
+        assert!(host.get("/readyz").text().contains(&way));
+    }
+    for args in [
+        &["why", &event][..],
+        &["check"],
+        &["reload"],
+        &["runs", "show", &run_of(host, &event)],
+    ] {
+        let said = said(host, args);
+        assert!(said.contains(&way), "{args:?}: {said}");
+    }
+    let list = said(host, &["runs", "list"]);
+    let both = [
+        "handler `h1` is held: change scripts/hangs.rhai, or `hookyard runs retry",
+        "says what its run waits for",
+    ];
+    assert!(both.iter().all(|it| list.contains(it)), "{list}");
+    assert!(is_held(host));
+    run
+}
+
+fn run_of(host: &Host, event: &str) -> String {
+    let sql = format!(
+        "SELECT CAST(runs_open.id AS TEXT) FROM runs_open JOIN events ON seq = runs_open.id / 10000 WHERE events.id = '{event}'"
+    );
+    host.ledger().texts(&sql).remove(0)
+}

@@ -7,7 +7,8 @@ use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::in_force::short;
 use crate::ledger::decision::Needs;
-use crate::ledger::request::{AttemptReport, Commit, Postpone};
+use crate::ledger::request::{AttemptReport, Commit, Order, Postpone};
+use crate::ledger::version_decision::VersionDecision;
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
 use crate::run::{Next, RunId, State, after_failure};
@@ -161,6 +162,21 @@ impl Attempt {
         failure.help = Some(
             "no script should be able to do this: please report it, with the script and what `events show --body` prints".into(),
         );
+        let stuck = VersionDecision::Stuck {
+            handler: self.run.handler.clone(),
+            version: self.version.clone(),
+            run: self.run.claim.id,
+        };
+        // Before the run is dead: one that is stuck again after a kill is the same one, and none is forgotten.
+        let decisions = vec![stuck];
+        if let Err(error) = self
+            .shared
+            .ledger
+            .order(Order::DecideVersions { decisions })
+            .await
+        {
+            warn!(%error, "that a run got stuck could not be written down: {error}");
+        }
         self.give_up(why, None, Some(failure), Vec::new()).await
     }
 
