@@ -92,8 +92,12 @@ impl Attempt {
         }
     }
 
-    /// The service that it needs is ill or has no room: that is no attempt of this run.
-    pub(super) async fn put_off(&self, NotNow { service, why }: NotNow) -> End {
+    /// The service that it needs is ill or has no room: that is no attempt of this run. What the script has said and done
+    /// so far is reported all the same, under the number of the attempt that is still to come: however often it is put
+    /// off, the ledger has one report of it, the newest, and in the end that of the attempt.
+    pub(super) async fn put_off(&self, NotNow { service, why }: NotNow, log: Vec<LogLine>) -> End {
+        let has_something_to_tell = !log.is_empty() || !self.sight().notes.is_empty();
+        let attempt = has_something_to_tell.then(|| self.report("put off", None, &log));
         let postpone = Postpone {
             claim: self.run.claim,
             state: State::Waiting,
@@ -102,7 +106,7 @@ impl Attempt {
             why,
             needs: None,
             attempts: self.run.attempts,
-            attempt: None,
+            attempt,
         };
         let postponed = self.shared.ledger.postpone(postpone).await;
         end_of(postponed, End::PutOff { service })
