@@ -160,7 +160,7 @@ impl Host {
             clock.clone(),
         )?;
         let (nudge, tried, lost) = (worker.nudge(), worker.tried(), worker.lost());
-        let held_late = worker.held_late();
+        let (held_late, turns) = (worker.held_late(), worker.turns());
         let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
@@ -246,6 +246,7 @@ impl Host {
             clock: clock.clone(),
             reloader,
             lost: Some(lost.clone()),
+            turns,
             address,
         });
         tasks.spawn(control::serve(

@@ -153,6 +153,7 @@ impl InPlace {
             clock,
             reloader: Arc::new(reloader),
             lost: None,
+            turns: Arc::default(),
             address: String::new(),
         };
         Ok(Self {

@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, LedgerError, Ordered};
 use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
 use crate::reload::Reloader;
 use crate::run::RunId;
-use crate::worker::Lost;
+use crate::worker::{Lost, Turns};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct Operator {
@@ -21,6 +21,8 @@ pub struct Operator {
     pub reloader: Arc<Reloader>,
     /// What stuck scripts have cost the host; none when none runs.
     pub lost: Option<Arc<Lost>>,
+    /// The turns of its runs, which changes of records by hand take part in.
+    pub turns: Arc<Turns>,
     /// Where the host listens; empty when none runs.
     pub address: String,
 }
@@ -179,19 +181,20 @@ impl Operator {
         if let Some(why) = records.iter().find_map(problem_of) {
             return Reply::Refused(why);
         }
+        let (keys, bodies): (Vec<RecordKey>, Vec<Option<String>>) = records
+            .into_iter()
+            .map(|it| {
+                let (collection, id) = (it.collection, it.id);
+                (RecordKey { collection, id }, it.body)
+            })
+            .unzip();
+        // Until all are written.
+        let _turn = self.turns.by_hand(&keys).await;
         // All are asked for before the first is waited for: the ledger commits them together.
-        let mut asked = Vec::with_capacity(records.len());
-        for RecordByHand {
-            collection,
-            id,
-            body,
-        } in records
-        {
-            let order = Order::SetRecord {
-                key: RecordKey { collection, id },
-                body,
-                at: self.clock.now(),
-            };
+        let mut asked = Vec::with_capacity(keys.len());
+        for (key, body) in keys.into_iter().zip(bodies) {
+            let at = self.clock.now();
+            let order = Order::SetRecord { key, body, at };
             let ledger = self.ledger.clone();
             asked.push(tokio::spawn(async move { ledger.order(order).await }));
         }

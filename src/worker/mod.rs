@@ -30,7 +30,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
-use alone::Turns;
+pub use alone::Turns;
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
@@ -123,6 +123,11 @@ impl Worker {
     /// What stuck scripts have cost so far.
     pub fn lost(&self) -> Arc<Lost> {
         self.shared.lost.clone()
+    }
+
+    /// For whoever changes records beside the runs.
+    pub fn turns(&self) -> Arc<Turns> {
+        self.shared.turns.clone()
     }
 
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.
