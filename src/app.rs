@@ -175,6 +175,7 @@ impl Host {
             warn!("at the start: {it}");
         }
         reloader.settle_first(settled).await?;
+        let aligner = reloader.clone();
 
         let readiness: Readiness = {
             let (reloader, lost, current) = (reloader.clone(), lost.clone(), current.clone());
@@ -263,7 +264,13 @@ impl Host {
         tasks.spawn(obey(signals, asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
         tasks.spawn(watch_scripts(lost.clone(), shutdown.clone()));
-        let working = tokio::spawn(worker.run(shutdown.clone()));
+        let working = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                reload::align_first(&aligner, &shutdown).await;
+                worker.run(shutdown).await;
+            }
+        });
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
         shutdown.cancelled().await;
