@@ -108,7 +108,11 @@ impl Reader {
         let last: Option<String> = self
             .connection
             .prepare_cached(
-                "SELECT version FROM attempts WHERE run = ?1 ORDER BY started_at DESC, number DESC LIMIT 1",
+                // An attempt that a kill ended has no report, but its calls stand in the journal.
+                "SELECT version FROM (
+                   SELECT version, started_at AS at, number FROM attempts WHERE run = ?1
+                   UNION ALL SELECT version, intended_at, number FROM journal WHERE run = ?1)
+                 ORDER BY at DESC, number DESC LIMIT 1",
             )?
             .query_row([run.0], |row| row.get(0))
             .optional()?;
