@@ -7,6 +7,7 @@ mod choose;
 mod differences;
 mod files;
 mod first;
+mod forget;
 mod keep;
 mod last_good;
 mod look;

@@ -63,7 +63,7 @@ fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result
             version,
             at,
         } => {
-            end_canary(connection, handler)?;
+            end_canary(connection, handler, *at)?;
             saved(connection, handler, version, *at)?;
             run(
                 connection,
@@ -84,7 +84,7 @@ fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result
                     params![handler, at.0, why],
                 )?;
             }
-            end_canary(connection, handler)
+            end_canary(connection, handler, *at)
         }
         VersionDecision::Tried {
             handler,
@@ -140,7 +140,14 @@ fn in_force(
     )
 }
 
-fn end_canary(connection: &Connection, handler: &str) -> rusqlite::Result<()> {
+fn end_canary(connection: &Connection, handler: &str, at: UnixMillis) -> rusqlite::Result<()> {
+    // Until now runs ran on it: as long as their events are kept, it is.
+    run(
+        connection,
+        "UPDATE handler_versions SET last_at = ?2
+         WHERE handler = ?1 AND version = (SELECT version FROM canaries WHERE handler = ?1)",
+        params![handler, at.0],
+    )?;
     run(
         connection,
         "DELETE FROM canary_runs WHERE handler = ?1",

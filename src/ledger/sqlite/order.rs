@@ -7,6 +7,7 @@ use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
 use super::decide_versions::{decide_versions, forget_stuck};
+use super::forget_versions::forget_versions;
 use super::many::{hold, move_runs, relane};
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
@@ -61,6 +62,7 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
                 affected: values.len(),
             })
         }
+        Order::ForgetVersions { versions, before } => forget_versions(tables, versions, *before),
         Order::Prune {
             events_before,
             dedupe_before,
