@@ -1,5 +1,7 @@
 //! The host, put together: reads what is to be in force, starts the parts, waits for a signal, drains.
 
+mod housekeeping;
+
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::control::{self, Operator};
@@ -8,9 +10,8 @@ use crate::ingress::server::{Accepted, HANDOVERS_MAX, Serving, accept, serve};
 use crate::ingress::{Intake, Readiness};
 use crate::ledger::desk::Desk;
 use crate::ledger::folder::{Folder, FolderLock};
-use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::Reader;
-use crate::ledger::{self, Ledger, LedgerError, Opened, Ordered};
+use crate::ledger::{self, Ledger, LedgerError, Opened};
 use crate::reload::{self, First, Location, Reloader};
 use crate::worker::{Lost, Worker};
 use anyhow::{Context, anyhow, bail};
@@ -29,8 +30,6 @@ use tracing::{error, info, warn};
 const INGRESS_THREADS: usize = 2;
 /// Connections that may wait to be accepted; the system may allow fewer.
 const CONNECTIONS_WAITING_MAX: i32 = 4096;
-/// How often the host looks for what is past its retention.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How often a host that waits for another process's end says so.
 const SAY_WAITING_EVERY: Duration = Duration::from_secs(5);
 /// What ingress and worker may take over the drain's end to stop.
@@ -160,7 +159,7 @@ impl Host {
             clock.clone(),
         )?;
         let (nudge, tried, lost) = (worker.nudge(), worker.tried(), worker.lost());
-        let held_late = worker.held_late();
+        let (held_late, turns) = (worker.held_late(), worker.turns());
         let reloader = Reloader::new(
             options.location.clone(),
             current.clone(),
@@ -175,6 +174,7 @@ impl Host {
             warn!("at the start: {it}");
         }
         reloader.settle_first(settled).await?;
+        let (aligner, housekeeper) = (reloader.clone(), reloader.clone());
 
         let readiness: Readiness = {
             let (reloader, lost, current) = (reloader.clone(), lost.clone(), current.clone());
@@ -245,6 +245,8 @@ impl Host {
             current: current.clone(),
             clock: clock.clone(),
             reloader,
+            lost: Some(lost.clone()),
+            turns,
             address,
         });
         tasks.spawn(control::serve(
@@ -252,8 +254,9 @@ impl Host {
             operator,
             shutdown.clone(),
         ));
-        tasks.spawn(prune(
+        tasks.spawn(housekeeping::keep_house(
             ledger.clone(),
+            housekeeper,
             current.clone(),
             clock,
             shutdown.clone(),
@@ -261,7 +264,13 @@ impl Host {
         tasks.spawn(obey(signals, asked, shutdown.clone(), drain_timeout));
         tasks.spawn(watch_ledger(ledger.clone(), shutdown.clone()));
         tasks.spawn(watch_scripts(lost.clone(), shutdown.clone()));
-        let working = tokio::spawn(worker.run(shutdown.clone()));
+        let working = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                reload::align_first(&aligner, &shutdown).await;
+                worker.run(shutdown).await;
+            }
+        });
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
         shutdown.cancelled().await;
@@ -414,40 +423,6 @@ async fn watch_scripts(lost: Arc<Lost>, shutdown: CancellationToken) {
     // The runs that were given up last are written down first.
     tokio::time::sleep(FAREWELL).await;
     shutdown.cancel();
-}
-
-/// Deletes what is past its retention, in small bites between other commits.
-async fn prune(
-    ledger: Ledger,
-    current: Current,
-    clock: Arc<dyn Clock>,
-    shutdown: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(PRUNE_EVERY) => {}
-        }
-        loop {
-            let retention = current.load().config.retention.clone();
-            let before = |age: Duration| {
-                let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-                crate::clock::UnixMillis(clock.now().0.saturating_sub(age_ms))
-            };
-            let order = Order::Prune {
-                events_before: before(retention.events),
-                dedupe_before: before(retention.dedupe),
-            };
-            match ledger.order(order).await {
-                Ok(Ordered::Done { affected }) if affected > 0 && !shutdown.is_cancelled() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    warn!("old events could not be deleted: {error}");
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// Connections and databases need descriptors; the usual soft limit of 1,024 is below our own bound on connections.

@@ -7,9 +7,14 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::in_force::short;
 use crate::reload::{Checked, Files, check};
+use crate::script::Program;
 use crate::services::Services;
 use clap::Args;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A handler's program, or what is wrong with it.
+type Checkable = Result<Arc<Program>, Vec<Diagnostic>>;
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -26,9 +31,9 @@ impl Check {
         let files = Files::read(&places.location());
         let Checked {
             config,
+            programs,
             mut problems,
             warnings,
-            ..
         } = check(&files);
         if let Some(Err(error)) = config.as_ref().map(|it| Services::new(&it.services)) {
             problems.push(Diagnostic::of_file(&files.name, error.to_string()));
@@ -59,7 +64,7 @@ impl Check {
         if !self.json
             && let Some(config) = &config
         {
-            tell_pins(places, config);
+            tell_decided(places, config, &programs);
         }
         Ok(if is_good {
             ExitCode::SUCCESS
@@ -69,13 +74,15 @@ impl Check {
     }
 }
 
-/// A good file is not in force while its handler is pinned. There need be no ledger, and none that we know.
-fn tell_pins(places: &Places, config: &Config) {
+/// A good file is not in force while its handler is pinned, and runs nothing while it is held because it got stuck. There
+/// need be no ledger, and none that we know.
+fn tell_decided(places: &Places, config: &Config, programs: &[Checkable]) {
     let Ok(decisions) = look::open(places).and_then(|it| Ok(it.version_decisions()?)) else {
         return;
     };
-    for it in &config.handlers {
-        if let Some(version) = decisions.pins.get(&*it.name) {
+    for (it, program) in config.handlers.iter().zip(programs) {
+        let pin = decisions.pins.get(&*it.name);
+        if let Some(version) = pin {
             remark(&format!(
                 "handler `{}` is pinned to version {} in {}: `hookyard rollback {} --off` lets its file count again",
                 it.name,
@@ -83,6 +90,14 @@ fn tell_pins(places: &Places, config: &Config) {
                 places.data.display(),
                 it.name
             ));
+        }
+        let of_file = program.as_ref().ok().map(|it| it.version());
+        if let (Some(stuck), Some(version)) = (
+            decisions.stuck.get(&*it.name),
+            pin.map(String::as_str).or(of_file),
+        ) && let Some(why) = stuck.holds(&it.name, version, &it.script)
+        {
+            remark(&format!("{why} (in {})", places.data.display()));
         }
     }
 }

@@ -152,6 +152,8 @@ impl InPlace {
             current,
             clock,
             reloader: Arc::new(reloader),
+            lost: None,
+            turns: Arc::default(),
             address: String::new(),
         };
         Ok(Self {

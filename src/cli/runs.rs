@@ -118,6 +118,13 @@ impl List {
                 rows.len()
             ));
         }
+        let held = rows.iter().find(|it| it.state == State::Held.as_str());
+        if let Some(held) = held.filter(|_| !self.json) {
+            remark(&format!(
+                "`hookyard runs show {}` says what its run waits for",
+                held.id
+            ));
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn state_cell(state: &str) -> Cell {
 pub(super) fn state_style(state: &str) -> Style {
     match state {
         "dead" | "failed" => RED,
-        "held" | "waiting" | "retry" => YELLOW,
+        "held" | "waiting" | "retry" | "put off" => YELLOW,
         "done" => GREEN,
         _ => Style::new(),
     }

@@ -10,6 +10,7 @@ use crate::ledger::{Ledger, LedgerError, Ordered};
 use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
 use crate::reload::Reloader;
 use crate::run::RunId;
+use crate::worker::{Lost, Turns};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct Operator {
@@ -18,6 +19,10 @@ pub struct Operator {
     pub current: Current,
     pub clock: Arc<dyn Clock>,
     pub reloader: Arc<Reloader>,
+    /// What stuck scripts have cost the host; none when none runs.
+    pub lost: Option<Arc<Lost>>,
+    /// The turns of its runs, which changes of records by hand take part in.
+    pub turns: Arc<Turns>,
     /// Where the host listens; empty when none runs.
     pub address: String,
 }
@@ -29,7 +34,10 @@ impl Operator {
             Command::Reload => Reply::Reloaded(self.reloader.reload(true).await),
             Command::Status => {
                 let mut problems = self.reloader.problems();
-                problems.extend(self.current.load().services.ill());
+                let in_force = self.current.load();
+                let lost = self.lost.as_ref();
+                problems.extend(lost.map(|it| it.problems(&in_force)).unwrap_or_default());
+                problems.extend(in_force.services.ill());
                 problems.extend(self.ledger.unavailable().map(|it| it.to_string()));
                 Reply::Status {
                     problems,
@@ -38,11 +46,8 @@ impl Operator {
             }
             Command::Services => self.services(),
             Command::RetryRun { run, choice, by } => {
-                let retry = Order::Retry {
-                    run: RunId(run),
-                    decision: choice.map(|choice| Decision { choice, by, at }),
-                };
-                reply(self.ledger.order(retry).await)
+                let decision = choice.map(|choice| Decision { choice, by, at });
+                self.retry(RunId(run), decision).await
             }
             Command::DropRun { run } => {
                 let run = RunId(run);
@@ -69,6 +74,28 @@ impl Operator {
             },
             Command::SetRecords { records } => self.set_records(records).await,
         }
+    }
+
+    /// A retry of a run whose handler is held because its script got stuck lets the handler go on.
+    async fn retry(&self, run: RunId, decision: Option<Decision>) -> Reply {
+        let handler = {
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            reader.stuck_handler_of(run)
+        };
+        let handler = match handler {
+            Ok(it) => it,
+            Err(error) => return Reply::Refused(error.to_string()),
+        };
+        let retried = self.ledger.order(Order::Retry { run, decision }).await;
+        if let (Ok(Ordered::Done { .. }), Some(handler), Some(lost)) =
+            (&retried, handler, &self.lost)
+        {
+            lost.forget(&handler);
+            if let Err(error) = self.reloader.let_go(&handler).await {
+                return Reply::Refused(error.to_string());
+            }
+        }
+        reply(retried)
     }
 
     fn services(&self) -> Reply {
@@ -154,19 +181,20 @@ impl Operator {
         if let Some(why) = records.iter().find_map(problem_of) {
             return Reply::Refused(why);
         }
+        let (keys, bodies): (Vec<RecordKey>, Vec<Option<String>>) = records
+            .into_iter()
+            .map(|it| {
+                let (collection, id) = (it.collection, it.id);
+                (RecordKey { collection, id }, it.body)
+            })
+            .unzip();
+        // Until all are written.
+        let _turn = self.turns.by_hand(&keys).await;
         // All are asked for before the first is waited for: the ledger commits them together.
-        let mut asked = Vec::with_capacity(records.len());
-        for RecordByHand {
-            collection,
-            id,
-            body,
-        } in records
-        {
-            let order = Order::SetRecord {
-                key: RecordKey { collection, id },
-                body,
-                at: self.clock.now(),
-            };
+        let mut asked = Vec::with_capacity(keys.len());
+        for (key, body) in keys.into_iter().zip(bodies) {
+            let at = self.clock.now();
+            let order = Order::SetRecord { key, body, at };
             let ledger = self.ledger.clone();
             asked.push(tokio::spawn(async move { ledger.order(order).await }));
         }

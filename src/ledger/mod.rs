@@ -12,6 +12,7 @@ mod queue;
 pub mod request;
 pub mod running;
 pub mod sqlite;
+pub mod stuck;
 
 use crate::run::RunId;
 use desk::Desk;

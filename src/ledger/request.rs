@@ -215,6 +215,12 @@ pub enum Order {
     DecideVersions { decisions: Vec<VersionDecision> },
     /// Values of `meta`, by key.
     SetMeta { values: Vec<(String, String)> },
+    /// Forgets script versions, each with its handler, unless they were in use since then or something is decided about
+    /// them; one bite of them.
+    ForgetVersions {
+        versions: Vec<(String, String)>,
+        before: UnixMillis,
+    },
     /// Deletes one bite of what is older than this; answers how many old events were looked at.
     Prune {
         events_before: UnixMillis,

@@ -1,5 +1,6 @@
 //! What is decided about the script versions of a handler.
 
+use super::stuck::Stuck;
 use crate::clock::UnixMillis;
 use crate::run::RunId;
 use std::collections::HashMap;
@@ -52,6 +53,12 @@ pub enum VersionDecision {
         version: Arc<str>,
         run: RunId,
         outcome: CanaryOutcome,
+    },
+    /// A run got stuck on the version.
+    Stuck {
+        handler: Arc<str>,
+        version: Arc<str>,
+        run: RunId,
     },
 }
 
@@ -127,4 +134,6 @@ pub struct VersionDecisions {
     pub canaries: HashMap<String, String>,
     /// Versions that were rolled back, each with the reason.
     pub rolled_back: HashMap<(String, String), String>,
+    /// Runs that got stuck, which hold the handler once they are too many.
+    pub stuck: HashMap<String, Stuck>,
 }

@@ -21,6 +21,9 @@ type Bite = (Vec<(RunId, Lane)>, Option<RunId>);
 /// Between two tries to release what was held late.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// So long the alignment after a start may take before `readyz` tells of it.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
 /// Looks again whenever a run was held by a version that was in force no more, until shutdown: the reload that brought a
 /// good one had released what it found, and this run came after.
 pub async fn release_late(
@@ -41,6 +44,29 @@ pub async fn release_late(
     }
 }
 
+/// Brings open runs in line after a start, while the host takes events already: there may be a million of them. No run
+/// may begin before this returns, which it does early only at a shutdown; what is left then is for the next start.
+pub async fn align_first(reloader: &Reloader, shutdown: &CancellationToken) {
+    let aligned = async {
+        while let Err(error) = reloader.align_again().await {
+            warn!(%error, "open runs could not be brought in line with handlers.toml, trying again: {error}");
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+    };
+    tokio::pin!(aligned);
+    tokio::select! {
+        () = &mut aligned => return,
+        () = shutdown.cancelled() => return,
+        () = tokio::time::sleep(TOLD_AFTER) => {}
+    }
+    reloader.lock().aligning = true;
+    tokio::select! {
+        () = aligned => {}
+        () = shutdown.cancelled() => {}
+    }
+    reloader.lock().aligning = false;
+}
+
 impl Reloader {
     /// For runs that were held by a version that was in force no more.
     pub async fn align_again(&self) -> Result<(), LedgerError> {
@@ -56,6 +82,12 @@ impl Reloader {
             .reader()
             .handlers_with_open_runs()
             .map_err(unreadable)?;
+        let stuck = self.reader().version_decisions().map_err(unreadable)?.stuck;
+        let is_stuck = |it: &LoadedHandler| {
+            let name = &it.handler.name;
+            let (stuck, program) = (stuck.get(&**name)?, it.program().ok()?);
+            stuck.holds(name, program.version(), program.script())
+        };
         for (name, has_held) in with_runs {
             let handler: Arc<str> = name.into();
             match now.handler(&handler) {
@@ -63,7 +95,9 @@ impl Reloader {
                     let why = format!("handler `{handler}` is not in handlers.toml");
                     self.hold(&handler, Some(why)).await?;
                 }
-                Some(it) if it.program().is_ok() && has_held => self.hold(&handler, None).await?,
+                Some(it) if it.program().is_ok() && has_held && is_stuck(it).is_none() => {
+                    self.hold(&handler, None).await?;
+                }
                 Some(_) => {}
             }
         }

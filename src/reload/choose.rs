@@ -58,13 +58,25 @@ impl<'a> Choice<'a> {
         program: Result<Arc<Program>, Vec<Diagnostic>>,
         report: &mut Report,
     ) -> Chosen {
-        if let Some(version) = self.decisions.pins.get(&*handler.name) {
-            return self.pinned(handler, version, program.ok(), report);
+        let chosen = match (self.decisions.pins.get(&*handler.name), program) {
+            (Some(version), program) => self.pinned(handler, version, program.ok(), report),
+            (None, Ok(it)) => self.good(handler, it, report),
+            (None, Err(found)) => self.broken(handler, &found, report),
+        };
+        self.unless_stuck(handler, chosen, report)
+    }
+
+    /// A version on which too many runs got stuck takes no more of them.
+    fn unless_stuck(&self, handler: &Handler, mut chosen: Chosen, report: &mut Report) -> Chosen {
+        let name = &handler.name;
+        if let Some(stuck) = self.decisions.stuck.get(&**name)
+            && let Ok(program) = &chosen.program
+            && let Some(why) = stuck.holds(name, program.version(), program.script())
+        {
+            report.decided.push(why.clone());
+            chosen.program = Err(why);
         }
-        match program {
-            Ok(it) => self.good(handler, it, report),
-            Err(found) => self.broken(handler, &found, report),
-        }
+        chosen
     }
 
     /// The file is good: its version takes all runs, or is tried on some first.

@@ -33,6 +33,9 @@ pub struct Reloader {
     reports: Reports,
 }
 
+/// Told while it is so.
+const ALIGNING: &str = "the open runs are being brought in line with handlers.toml since the start: no run begins until that is done, events are taken";
+
 #[derive(Default)]
 pub(super) struct State {
     /// What was last looked at, good or bad.
@@ -42,7 +45,9 @@ pub(super) struct State {
     /// What is wrong with the files as they are, for `readyz`.
     problems: Vec<String>,
     /// What is decided against the files: handlers, and how it is told.
-    decided: Vec<String>,
+    pub(super) decided: Vec<String>,
+    /// Open runs wait to be brought in line after the start, for so long that it is to be told.
+    pub(super) aligning: bool,
 }
 
 impl Reloader {
@@ -88,6 +93,7 @@ impl Reloader {
             .iter()
             .chain(&state.decided)
             .cloned()
+            .chain(state.aligning.then(|| ALIGNING.to_owned()))
             .collect()
     }
 
@@ -109,7 +115,8 @@ impl Reloader {
         self.nudge.notify_one();
     }
 
-    /// After a start: what is in force is kept in the ledger, and open runs are brought in line with it.
+    /// After a start: what is in force is kept in the ledger. Open runs are still to be brought in line with it
+    /// ([`align_first`](super::align_first)).
     pub async fn settle_first(&self, first: Settled) -> Result<(), LedgerError> {
         {
             let mut state = self.lock();
@@ -123,8 +130,7 @@ impl Reloader {
             .reader()
             .version_decisions()
             .map_err(|it| LedgerError::Refused(it.to_string()))?;
-        self.keep(&in_force, &decisions, None).await?;
-        self.align(&in_force).await
+        self.keep(&in_force, &decisions, None).await
     }
 
     /// Looks at the files; when they changed, checks them and puts into force what is good.

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 
 /// Where runs ask for the turn, and where the others wait until it is over.
 #[derive(Default)]
-pub(super) struct Turns {
+pub struct Turns {
     in_order: Arc<tokio::sync::Mutex<()>>,
     reserved: Mutex<Option<Reserved>>,
     over: Notify,
@@ -27,6 +27,11 @@ pub(super) enum Reach {
     Records(HashSet<RecordKey>),
     /// For a run that looks at other records each time, and so lost in its turn as well.
     Collections(Vec<Arc<str>>),
+}
+
+/// A turn in which nobody has anything reserved: an operator's. Over when dropped.
+pub struct ByHand {
+    _in_order: OwnedMutexGuard<()>,
 }
 
 /// The turn; over when dropped.
@@ -47,6 +52,19 @@ impl Turns {
         };
         alone.reserve(reach);
         alone
+    }
+
+    /// For an operator's changes of these records: none while they are in nobody's way, else a turn, in the order of
+    /// asking. So runs get through beside an import that never ends, and an import beside runs that take turn after turn.
+    pub async fn by_hand(&self, records: &[RecordKey]) -> Option<ByHand> {
+        let is_free = |it: &Reserved| !records.iter().any(|key| it.reach.has(key));
+        if self.reserved().as_ref().is_none_or(is_free) {
+            return None;
+        }
+        let in_order = self.in_order.clone().lock_owned().await;
+        Some(ByHand {
+            _in_order: in_order,
+        })
     }
 
     /// Waits until these changes of a run are in nobody's way. A commit that is already on its way is not stopped: it can
@@ -92,13 +110,14 @@ impl Drop for Alone {
 
 impl Reach {
     fn touches(&self, changes: &[RecordedChange]) -> bool {
-        changes.iter().any(|it| {
-            let key = &it.change.key;
-            match self {
-                Self::Records(records) => records.contains(key),
-                Self::Collections(names) => names.iter().any(|it| **it == *key.collection),
-            }
-        })
+        changes.iter().any(|it| self.has(&it.change.key))
+    }
+
+    fn has(&self, key: &RecordKey) -> bool {
+        match self {
+            Self::Records(records) => records.contains(key),
+            Self::Collections(names) => names.iter().any(|it| **it == *key.collection),
+        }
     }
 }
 
@@ -209,6 +228,28 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(alone);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_operators_change_waits_for_the_turn_and_the_next_turn_for_it() {
+        let turns = Arc::new(Turns::default());
+        assert!(turns.by_hand(&[key("a/1")]).await.is_none());
+        let alone = turns.alone(RunId(1), records(&["a/1"])).await;
+        assert!(turns.by_hand(&[key("a/2")]).await.is_none());
+        let keys = [key("a/2"), key("a/1")];
+        let mut by_hand = Box::pin(turns.by_hand(&keys));
+        let soon = tokio::time::timeout(Duration::ZERO, by_hand.as_mut()).await;
+        assert!(soon.is_err());
+        let mut next = Box::pin(turns.alone(RunId(2), records(&["a/1"])));
+        let soon = tokio::time::timeout(Duration::ZERO, next.as_mut()).await;
+        assert!(soon.is_err());
+        drop(alone);
+        let by_hand = by_hand.await;
+        assert!(by_hand.is_some());
+        let soon = tokio::time::timeout(Duration::ZERO, next.as_mut()).await;
+        assert!(soon.is_err(), "the operator asked first");
+        drop(by_hand);
+        assert_eq!(next.await.run, RunId(2));
     }
 
     #[tokio::test]

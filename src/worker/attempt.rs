@@ -163,7 +163,7 @@ impl Attempt {
                     Called::Stale => return None,
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
-                    Called::PutOff(it) => return Some(self.put_off(it).await),
+                    Called::PutOff(it) => return Some(self.put_off(it, log).await),
                     Called::Dead { why, needs } => {
                         return Some(self.give_up(why, needs, None, log).await);
                     }

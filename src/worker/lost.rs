@@ -1,17 +1,16 @@
 //! What stuck scripts have cost: the threads that were left behind, and the handlers that are held for it.
 //!
 //! A thread inside a native call cannot be ended, only left behind. So their number is bounded, and a handler that
-//! takes one after another is held until something about it changes.
+//! takes one after another is held, also over restarts, until its script changes or an operator retries one of its runs.
 
 use crate::in_force::{InForce, LoadedHandler};
+use crate::ledger::stuck::{STUCK_RUNS_MAX, Stuck};
 use crate::run::RunId;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Different runs of one handler that may get stuck before it is held.
-const RUNS_LOST_MAX: usize = 3;
 /// Handlers that may do their worst in one process: each can take all script threads at once when the third of its runs
 /// gets stuck.
 const HANDLERS_LOST_MAX: usize = 4;
@@ -26,29 +25,27 @@ pub struct Lost {
 #[derive(Default)]
 struct State {
     threads: usize,
-    handlers: HashMap<Arc<str>, Stuck>,
-}
-
-/// A handler's runs that got stuck, all under one version.
-struct Stuck {
-    version: String,
-    config: String,
-    runs: BTreeSet<RunId>,
-}
-
-impl Stuck {
-    fn is_under(&self, version: &str, in_force: &InForce) -> bool {
-        self.version == version && self.config == in_force.config.text
-    }
+    /// As the ledger has them too.
+    handlers: HashMap<String, Stuck>,
 }
 
 impl Lost {
     pub(super) fn new(script_threads: usize) -> Arc<Self> {
         Arc::new(Self {
-            threads_max: HANDLERS_LOST_MAX * (script_threads + RUNS_LOST_MAX - 1),
+            threads_max: HANDLERS_LOST_MAX * (script_threads + STUCK_RUNS_MAX - 1),
             state: Mutex::default(),
             used_up: CancellationToken::new(),
         })
+    }
+
+    /// What an earlier process has learned about handlers counts on.
+    pub(super) fn remember(&self, handlers: HashMap<String, Stuck>) {
+        self.lock().handlers = handlers;
+    }
+
+    /// An operator lets a handler go on.
+    pub fn forget(&self, handler: &str) {
+        self.lock().handlers.remove(handler);
     }
 
     /// What is wrong because of it, for `readyz`.
@@ -56,7 +53,7 @@ impl Lost {
         let mut problems: Vec<String> = in_force
             .handlers()
             .iter()
-            .filter_map(|it| self.holds(it, in_force))
+            .filter_map(|it| self.holds(it))
             .collect();
         let threads = self.lock().threads;
         if 0 < threads {
@@ -94,41 +91,20 @@ impl Lost {
         may_go_on
     }
 
-    /// A run got stuck under this version.
-    pub(super) fn run(&self, run: RunId, handler: &Arc<str>, version: &str, in_force: &InForce) {
+    /// A run got stuck on this version.
+    pub(super) fn run(&self, run: RunId, handler: &str, version: &str) {
         let mut state = self.lock();
-        let stuck = state.handlers.entry(handler.clone());
-        let stuck = stuck.or_insert_with(|| Stuck {
-            version: version.to_owned(),
-            config: in_force.config.text.clone(),
-            runs: BTreeSet::new(),
-        });
-        if !stuck.is_under(version, in_force) {
-            version.clone_into(&mut stuck.version);
-            stuck.config.clone_from(&in_force.config.text);
-            stuck.runs.clear();
-        }
-        // As many as are told of; the rest adds nothing.
-        if stuck.runs.len() < RUNS_LOST_MAX {
-            stuck.runs.insert(run);
-        }
+        let stuck = state.handlers.entry(handler.to_owned()).or_default();
+        stuck.note(run, version);
     }
 
-    /// Why the runs of a handler are held, if they are: until its script or handlers.toml changes.
-    pub(super) fn holds(&self, loaded: &LoadedHandler, in_force: &InForce) -> Option<String> {
+    /// Why the runs of a handler are held, if they are: until its script changes or an operator retries one.
+    pub(super) fn holds(&self, loaded: &LoadedHandler) -> Option<String> {
         let state = self.lock();
         let name = &loaded.handler.name;
-        let stuck = state.handlers.get(name)?;
-        let version = loaded.program().ok()?.version();
-        let is_held = RUNS_LOST_MAX <= stuck.runs.len() && stuck.is_under(version, in_force);
-        is_held.then(|| {
-            let runs: Vec<String> = stuck.runs.iter().map(ToString::to_string).collect();
-            format!(
-                "handler `{name}` is held: its script got stuck in one step in {RUNS_LOST_MAX} different runs ({}); its runs go on when {} or handlers.toml changes",
-                runs.join(", "),
-                loaded.handler.script
-            )
-        })
+        let stuck = state.handlers.get(&**name)?;
+        let program = loaded.program().ok()?;
+        stuck.holds(name, program.version(), program.script())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -31,7 +31,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
-use alone::Turns;
+pub use alone::Turns;
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
@@ -92,8 +92,10 @@ impl Worker {
         let running = Arc::new(running);
         let count = current.load().config.limits.script_threads;
         let lost = Lost::new(count);
+        let reader = Reader::open(folder)?;
+        lost.remember(reader.version_decisions()?.stuck);
         let (engines, watch) = Engines::start(count, folder, running.clone(), lost.clone())?;
-        let reader = Arc::new(Mutex::new(Reader::open(folder)?));
+        let reader = Arc::new(Mutex::new(reader));
         let shared = Arc::new(Shared {
             current,
             ledger,
@@ -122,6 +124,11 @@ impl Worker {
     /// What stuck scripts have cost so far.
     pub fn lost(&self) -> Arc<Lost> {
         self.shared.lost.clone()
+    }
+
+    /// For whoever changes records beside the runs.
+    pub fn turns(&self) -> Arc<Turns> {
+        self.shared.turns.clone()
     }
 
     /// Rings when open runs have changed by another way than acceptance: a reload released some, say.

@@ -234,7 +234,7 @@ async fn three_stuck_runs_hold_their_handler_until_it_changes_and_harm_no_other(
     let why = it.run(events[6]).why.unwrap_or_default();
     assert!(
         why.starts_with(
-            "handler `hangs` is held: its script got stuck in one step in 3 different runs"
+            "handler `hangs` is held: change scripts/hangs.rhai, or `hookyard runs retry "
         ),
         "{why}"
     );

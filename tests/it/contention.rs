@@ -2,6 +2,8 @@
 
 use crate::support::{FakeService, Host, HostSetup, LedgerView, PATH, Reaction, event, eventually};
 use serde_json::json;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -151,4 +153,50 @@ fn a_run_that_asks_a_service_gets_through_although_others_change_its_record_all_
     // One for what it asks first, one after each call that it waits for.
     let turns = turns_alone(&host);
     assert!(turns <= 4, "{turns}");
+}
+
+#[test]
+fn a_slow_script_gets_through_beside_imports_that_never_end() {
+    let service = FakeService::start();
+    let slow = "let before = records(\"totals\").get(\"all\");\n\
+                let begin = 0;\nfor i in 0..400000 { begin += i; }\n\
+                records(\"seen\").set(event.id, #{ n: if before == () { 0 } else { before.n } });";
+    let host = host(&service, ADD, slow);
+    let ledger = host.ledger();
+    let done = "SELECT count(*) FROM runs_done WHERE handler = 'slow'";
+    host.post(&event("customer.created", "cus_1"));
+    let mut imported = 0;
+    eventually(SOON, || {
+        imported += 1;
+        let record =
+            json!({ "collection": "totals", "id": "all", "body": format!("{{\"n\":{imported}}}") });
+        let command = json!({ "command": "set_records", "records": [record] });
+        assert_eq!(ask(&host, &command), json!({ "done": { "affected": 1 } }));
+        ledger.number(done) == 1
+    });
+    nothing_is_open(&ledger);
+    assert_eq!(turns_alone(&host), 1, "it lost eight times before");
+    assert_eq!(
+        ledger.record("totals", "all"),
+        Some(json!({ "n": imported }))
+    );
+    let seen: serde_json::Value = serde_json::from_str(
+        &ledger.texts("SELECT body FROM records WHERE collection = 'seen'")[0],
+    )
+    .unwrap();
+    let before = ledger.number(
+        "SELECT count(*) FROM record_changes WHERE collection = 'totals' AND id <
+           (SELECT id FROM record_changes WHERE collection = 'seen')",
+    );
+    assert_eq!(seen["n"], before, "what it looked at is what was there");
+}
+
+/// Has the running host carry out a command, as the program's own commands do, without the start of a program between two
+/// of them.
+fn ask(host: &Host, command: &serde_json::Value) -> serde_json::Value {
+    let mut stream = UnixStream::connect(host.data().join("control.sock")).unwrap();
+    writeln!(stream, "{command}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(&answer).unwrap()
 }

@@ -151,13 +151,9 @@ fn a_failed_sync_at_a_checkpoints_end_ends_the_host_without_a_wrong_answer() {
     while length(ill.host.data().join("ledger.db")) < CHECKPOINT_AT_BYTES / 8 {
         post(&mut acknowledged);
     }
-    // Nobody writes, so that the thread copies all that there is; the next sync is that of the writer's rest, once the
-    // thread has done its last. Should it be slower than this, the law is the same.
-    eventually(SOON, || {
-        let database = length(ill.host.data().join("ledger.db"));
-        database > CHECKPOINT_AT_BYTES * 9 / 10 && database == length(ill.twin.join("ledger.db"))
-    });
-    std::thread::sleep(Duration::from_millis(200));
+    // Nobody writes, so that the thread copies all that there is, and says that it has done its last; the next sync is that
+    // of the writer's rest. Should the writer have done that already, the law is the same.
+    eventually(SOON, || ill.host.log().contains("the log is copied"));
     ill.sync_fails();
     let mut load = Load::start(1, Duration::from_millis(10), effects::some);
     load.aim_at(ill.host.address());
@@ -178,7 +174,8 @@ struct Ill {
 
 impl Ill {
     fn start(ip: &str, service: &FakeService, file: &str, next: Next) -> Self {
-        let mut host = effects::host(ip, service).start();
+        let setup = effects::host(ip, service).env("HOOKYARD_LOG", "info,hookyard::ledger=debug");
+        let mut host = setup.start();
         assert!(host.terminate().success());
         let trigger = host.folder().join("sync-fails");
         let twin = host.folder().join("twin");

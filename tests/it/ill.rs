@@ -195,6 +195,55 @@ fn runs_that_wait_for_an_ill_service_go_on_after_a_restart() {
 }
 
 #[test]
+fn what_a_run_logged_and_called_before_it_was_put_off_is_told_once_however_often_it_is() {
+    let ((books, is_dead), bank) = (mortal(), FakeService::start());
+    is_dead.store(true, Ordering::SeqCst);
+    let both = "let it = event.data.object;\nlog.info(`paying ${it.id}`);\n\
+        service(\"bank\").post(\"/pay\", #{ n: it.n });\n\
+        service(\"books\").post(`/${it.id}`, #{ n: it.n });\nlog.info(\"booked\");";
+    let host = host(
+        &books,
+        &bank,
+        "\n[handlers.both]\nevents = [\"customer.created\"]\nscript = \"scripts/both.rhai\"\n\
+         services = [\"bank\", \"books\"]\nretry = { attempts = 1 }\n",
+    )
+    .file("scripts/both.rhai", both)
+    .start();
+    for n in 0..8 {
+        host.post(&event("invoice.paid", &format!("in_{n}")).with("n", n));
+    }
+    eventually(SOON, || status(&host, "books")["state"] != "closed");
+    let it = event("customer.created", "cus_1").with("n", 7);
+    host.post(&it);
+    let of_run = "FROM runs_open WHERE handler = 'both'";
+    let ledger = host.ledger();
+    // It is put off, and again after each of its looks that was in vain.
+    eventually(SOON, || {
+        ledger.number(&format!("SELECT coalesce(sum(epoch), 0) {of_run}")) >= 3
+    });
+    let reports = ledger.texts(&format!(
+        "SELECT number || ' ' || outcome FROM attempts WHERE run = (SELECT id {of_run})"
+    ));
+    assert_eq!(reports, ["1 put off"]);
+    let why = text_of(&host, &["why", &it.id]);
+    for told in [
+        "put off",
+        "paying cus_1",
+        "/pay",
+        "service `books` is ill: ",
+    ] {
+        assert!(why.contains(told), "{told}: {why}");
+    }
+    assert_eq!(ledger.number(&format!("SELECT attempts {of_run}")), 0);
+    is_dead.store(false, Ordering::SeqCst);
+    eventually(SOON, || ledger.open_runs() == 0);
+    let why = text_of(&host, &["why", &it.id]);
+    assert!(why.contains("booked") && !why.contains("put off"), "{why}");
+    let paid = bank.asked().iter().filter(|it| it.path == "/pay").count();
+    assert_eq!(paid, 1);
+}
+
+#[test]
 fn a_change_of_a_services_settings_lets_go_on_what_waits_for_it() {
     let ((books, is_dead), bank) = (mortal(), FakeService::start());
     is_dead.store(true, Ordering::SeqCst);

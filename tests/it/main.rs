@@ -22,5 +22,6 @@ mod power;
 mod reload;
 mod samples;
 mod shares;
+mod stuck;
 mod tidy;
 mod way;

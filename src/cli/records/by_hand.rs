@@ -96,12 +96,14 @@ pub(super) fn object(text: &str) -> Result<String, serde_json::Error> {
 fn from_input() -> anyhow::Result<String> {
     let mut text = String::new();
     let size_bytes_max = RECORD_SIZE_BYTES_MAX as u64;
+    // A file ends with a line break, which is no part of the record.
+    const LINE_BREAK_BYTES_MAX: u64 = 2;
     std::io::stdin()
-        .take(size_bytes_max + 1)
+        .take(size_bytes_max + LINE_BREAK_BYTES_MAX + 1)
         .read_to_string(&mut text)
         .context("the record cannot be read from standard input")?;
     ensure!(
-        text.len() <= RECORD_SIZE_BYTES_MAX,
+        text.trim().len() <= RECORD_SIZE_BYTES_MAX,
         "the record has more than {size_bytes_max} bytes, which is the limit"
     );
     Ok(text)

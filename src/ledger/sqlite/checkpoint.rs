@@ -148,6 +148,11 @@ fn copy_when_asked(
                     if it.log - it.copied <= FRAMES_LEFT_TO_WRITER_MAX || passes == PASSES_MAX =>
                 {
                     finish.store(true, Ordering::Release);
+                    let left = it.log - it.copied;
+                    tracing::debug!(
+                        left,
+                        "the log is copied but for {left} frames, which the writer copies"
+                    );
                     break;
                 }
                 Ok(_) => {}

@@ -1,14 +1,17 @@
 //! Script versions of handlers, as they are decided about: pins, canaries, what is in force.
 
 use super::super::Ordered;
+use super::super::stuck::Stuck;
 use super::super::version_decision::{CanaryOutcome, VersionDecision};
 use super::writer::{Applying, Tables};
 use crate::clock::UnixMillis;
 use crate::run::RunId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// What the keys of `meta` begin with that name the versions in force.
 pub(super) const IN_FORCE: &str = "last_good_version/";
+/// What those begin with that name the runs of a handler that got stuck.
+pub(super) const STUCK: &str = "stuck/";
 
 pub(super) fn decide_versions(tables: &Tables, decisions: &[VersionDecision]) -> Applying<Ordered> {
     for it in decisions {
@@ -60,7 +63,7 @@ fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result
             version,
             at,
         } => {
-            end_canary(connection, handler)?;
+            end_canary(connection, handler, *at)?;
             saved(connection, handler, version, *at)?;
             run(
                 connection,
@@ -81,7 +84,7 @@ fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result
                     params![handler, at.0, why],
                 )?;
             }
-            end_canary(connection, handler)
+            end_canary(connection, handler, *at)
         }
         VersionDecision::Tried {
             handler,
@@ -89,6 +92,11 @@ fn step(connection: &Connection, decision: &VersionDecision) -> rusqlite::Result
             run,
             outcome,
         } => tried(connection, handler, version, *run, *outcome),
+        VersionDecision::Stuck {
+            handler,
+            version,
+            run,
+        } => note_stuck(connection, handler, version, *run),
     }
 }
 
@@ -132,7 +140,14 @@ fn in_force(
     )
 }
 
-fn end_canary(connection: &Connection, handler: &str) -> rusqlite::Result<()> {
+fn end_canary(connection: &Connection, handler: &str, at: UnixMillis) -> rusqlite::Result<()> {
+    // Until now runs ran on it: as long as their events are kept, it is.
+    run(
+        connection,
+        "UPDATE handler_versions SET last_at = ?2
+         WHERE handler = ?1 AND version = (SELECT version FROM canaries WHERE handler = ?1)",
+        params![handler, at.0],
+    )?;
     run(
         connection,
         "DELETE FROM canary_runs WHERE handler = ?1",
@@ -172,6 +187,39 @@ fn tried(
         "INSERT OR REPLACE INTO canary_runs (handler, run, outcome) VALUES (?1, ?2, ?3)",
         params![handler, id.0, outcome.as_str()],
     )
+}
+
+fn note_stuck(
+    connection: &Connection,
+    handler: &str,
+    version: &str,
+    id: RunId,
+) -> rusqlite::Result<()> {
+    let key = format!("{STUCK}{handler}");
+    let known: Option<String> = connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([&key], |row| row.get(0))
+        .optional()?;
+    let known = known.and_then(|it| serde_json::from_str(&it).ok());
+    let mut stuck: Stuck = known.unwrap_or_default();
+    stuck.note(id, version);
+    // Numbers and a text are always JSON.
+    let value = serde_json::to_string(&stuck).unwrap_or_default();
+    run(
+        connection,
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+        params![key, value],
+    )
+}
+
+/// An operator lets the handler of this open run go on, if it is held because its script got stuck.
+pub(super) fn forget_stuck(connection: &Connection, id: RunId) -> rusqlite::Result<bool> {
+    let forgotten = connection
+        .prepare_cached(
+            "DELETE FROM meta WHERE key = (SELECT ?2 || handler FROM runs_open WHERE id = ?1)",
+        )?
+        .execute(params![id.0, STUCK])?;
+    Ok(forgotten > 0)
 }
 
 fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {

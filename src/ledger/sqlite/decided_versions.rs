@@ -1,7 +1,7 @@
 //! What is decided about script versions, read.
 
 use super::super::version_decision::{CanaryOutcome, CanaryRun, Score, VersionDecisions};
-use super::decide_versions::IN_FORCE;
+use super::decide_versions::{IN_FORCE, STUCK};
 use super::read::Reader;
 use crate::run::RunId;
 use rusqlite::{OptionalExtension, params};
@@ -11,13 +11,15 @@ use std::hash::Hash;
 impl Reader {
     /// All that is decided about versions.
     pub fn version_decisions(&self) -> rusqlite::Result<VersionDecisions> {
-        let in_force = format!(
-            "SELECT substr(key, {}), value FROM meta WHERE substr(key, 1, {}) = '{IN_FORCE}'",
-            IN_FORCE.len() + 1,
-            IN_FORCE.len()
-        );
+        let of_meta = |prefix: &str| {
+            format!(
+                "SELECT substr(key, {}), value FROM meta WHERE substr(key, 1, {}) = '{prefix}'",
+                prefix.len() + 1,
+                prefix.len()
+            )
+        };
         Ok(VersionDecisions {
-            in_force: self.map(&in_force, |row| Ok((row.get(0)?, row.get(1)?)))?,
+            in_force: self.map(&of_meta(IN_FORCE), |row| Ok((row.get(0)?, row.get(1)?)))?,
             pins: self.map("SELECT handler, version FROM pins", |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?,
@@ -28,6 +30,10 @@ impl Reader {
                 "SELECT handler, version, coalesce(why, '') FROM handler_versions WHERE rolled_back_at IS NOT NULL",
                 |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)),
             )?,
+            stuck: self.map(&of_meta(STUCK), |row| {
+                let runs: String = row.get(1)?;
+                Ok((row.get(0)?, serde_json::from_str(&runs).unwrap_or_default()))
+            })?,
         })
     }
 
@@ -36,6 +42,16 @@ impl Reader {
         self.connection
             .prepare_cached("SELECT 1 FROM handler_versions WHERE handler = ?1 AND version = ?2")?
             .exists([handler, version])
+    }
+
+    /// The handler of an open run, if runs of it are noted as stuck.
+    pub fn stuck_handler_of(&self, run: RunId) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .prepare_cached(
+                "SELECT handler FROM runs_open WHERE id = ?1 AND EXISTS (SELECT 1 FROM meta WHERE key = ?2 || handler)",
+            )?
+            .query_row(params![run.0, STUCK], |row| row.get(0))
+            .optional()
     }
 
     /// The versions of a handler whose hash begins so.
@@ -92,7 +108,11 @@ impl Reader {
         let last: Option<String> = self
             .connection
             .prepare_cached(
-                "SELECT version FROM attempts WHERE run = ?1 ORDER BY started_at DESC, number DESC LIMIT 1",
+                // An attempt that a kill ended has no report, but its calls stand in the journal.
+                "SELECT version FROM (
+                   SELECT version, started_at AS at, number FROM attempts WHERE run = ?1
+                   UNION ALL SELECT version, intended_at, number FROM journal WHERE run = ?1)
+                 ORDER BY at DESC, number DESC LIMIT 1",
             )?
             .query_row([run.0], |row| row.get(0))
             .optional()?;

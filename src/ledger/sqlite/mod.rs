@@ -6,6 +6,7 @@ mod commit;
 mod decide;
 mod decide_versions;
 mod decided_versions;
+pub mod forget_versions;
 mod journal;
 pub mod list;
 pub mod many;

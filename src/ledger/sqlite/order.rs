@@ -6,7 +6,8 @@ use super::Arrival;
 use super::accept::{make_runs, next_ordinal};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
-use super::decide_versions::decide_versions;
+use super::decide_versions::{decide_versions, forget_stuck};
+use super::forget_versions::forget_versions;
 use super::many::{hold, move_runs, relane};
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
@@ -61,6 +62,7 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
                 affected: values.len(),
             })
         }
+        Order::ForgetVersions { versions, before } => forget_versions(tables, versions, *before),
         Order::Prune {
             events_before,
             dedupe_before,
@@ -68,17 +70,19 @@ pub(super) fn order(tables: &mut Tables, order: &Order) -> Applying<Ordered> {
     }
 }
 
-/// Ready again, in its old place of its lane. The new epoch fences an attempt that may still be going on.
+/// Ready again, in its old place of its lane. The new epoch fences an attempt that may still be going on. A held run only
+/// when its handler is let go by it.
 fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
+    let is_let_go = forget_stuck(&tables.connection, run)?;
     let ready = tables
         .connection
         .prepare_cached(
             "UPDATE runs_open SET state = 'ready', due_at = NULL, why = NULL, needs = NULL, needs_call = NULL,
                epoch = epoch + 1, forgiven = CASE state WHEN 'dead' THEN attempts ELSE forgiven END
-             WHERE id = ?1 AND state IN ('dead', 'waiting')
+             WHERE id = ?1 AND (state IN ('dead', 'waiting') OR (state = 'held' AND ?2))
              RETURNING id, epoch, handler, lane, attempts, forgiven, replay",
         )?
-        .query_row([run.0], open_run)
+        .query_row(params![run.0, is_let_go], open_run)
         .optional()?;
     match ready {
         Some(it) => {
@@ -90,15 +94,17 @@ fn retry(tables: &mut Tables, run: RunId) -> Applying<Ordered> {
 }
 
 pub(super) fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
-    let state: Option<String> = tables
+    let found: Option<(String, Option<String>)> = tables
         .connection
         .prepare_cached(
-            "SELECT state FROM runs_open WHERE id = ?1 UNION ALL SELECT state FROM runs_done WHERE id = ?1",
+            "SELECT state, CASE state WHEN 'held' THEN why END FROM runs_open WHERE id = ?1
+             UNION ALL SELECT state, NULL FROM runs_done WHERE id = ?1",
         )?
-        .query_row([run.0], |row| row.get(0))
+        .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(Ordered::NotFound(match state {
-        Some(state) => format!("run {run} is {state}"),
+    Ok(Ordered::NotFound(match found {
+        Some((state, Some(why))) => format!("run {run} is {state}: {why}"),
+        Some((state, None)) => format!("run {run} is {state}"),
         None => format!("there is no run {run}; `hookyard runs list` shows the runs"),
     }))
 }

@@ -85,7 +85,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
 }
 
 /// A run with one call that is written down and has no answer.
-async fn with_an_intended_call(scene: &Scene) -> Claim {
+pub(super) async fn with_an_intended_call(scene: &Scene) -> Claim {
     scene.accept("evt_1", &["h"]).await;
     let claim = Claim {
         id: run(1),

@@ -1,6 +1,7 @@
 //! Decisions about script versions, and changes of many runs.
 
 use super::*;
+use crate::ledger::sqlite::forget_versions::NEWEST_KEPT;
 use crate::ledger::sqlite::many::RUNS_PER_BITE;
 use crate::ledger::version_decision::{CanaryOutcome, CanaryRun, Score};
 
@@ -74,6 +75,19 @@ async fn a_canary_counts_what_its_version_did_and_what_the_one_before_it_could_d
 }
 
 #[tokio::test]
+async fn a_run_that_has_made_a_call_on_another_version_is_no_candidates() {
+    let scene = Scene::new();
+    decide(&scene, vec![saved("v1"), begin("v2")]).await;
+    // A kill ended the attempt before it was reported.
+    let call = super::calls::with_an_intended_call(&scene).await;
+    let made_by = &scene.reader().journal(call.id).unwrap()[0].version;
+    assert_ne!(made_by, "v2");
+    let past = |version: &str| scene.reader().canary_run("h", version, call.id).unwrap();
+    assert_eq!(past("v2"), CanaryRun::NotIts);
+    assert_eq!(past(made_by), CanaryRun::Its);
+}
+
+#[tokio::test]
 async fn a_version_that_was_rolled_back_is_so_until_it_comes_into_force() {
     let scene = Scene::new();
     let end = VersionDecision::EndCanary {
@@ -140,4 +154,97 @@ async fn a_run_is_not_moved_to_a_handler_that_its_event_has_a_run_of() {
     assert_eq!(moved, Ordered::Done { affected: 1 });
     let of_g = "SELECT count(*) FROM runs_open WHERE handler = 'g' AND lane = 9 AND epoch = 1";
     assert_eq!(scene.count(of_g), 1);
+}
+
+#[tokio::test]
+async fn versions_are_forgotten_but_those_that_count_the_newest_and_those_of_late() {
+    let scene = Scene::new();
+    let at = |n: i64| UnixMillis(NOW.0 + n);
+    let count = NEWEST_KEPT as i64 + 10;
+    for n in 0..count {
+        let version: Arc<str> = format!("v{n:02}").into();
+        let keep = VersionDecision::Keep {
+            version: version.clone(),
+            script: "scripts/h.rhai".into(),
+            sources: "{}".into(),
+            at: at(n),
+        };
+        let in_force = |handler: &str| VersionDecision::InForce {
+            handler: handler.into(),
+            version: version.clone(),
+            at: at(n),
+        };
+        let mut decisions = vec![keep, in_force("h")];
+        // Another handler has the same script, and had it less often.
+        if n == 3 {
+            decisions.push(in_force("g"));
+        }
+        decide(&scene, decisions).await;
+    }
+    let pin = VersionDecision::Pin {
+        handler: "h".into(),
+        version: Some("v01".into()),
+        at: at(count),
+    };
+    decide(&scene, vec![pin, begin("v02")]).await;
+    // Another candidate that was tried until now, and is as old.
+    let end = VersionDecision::EndCanary {
+        handler: "g".into(),
+        rolled_back: None,
+        at: at(count + 1),
+    };
+    let tried_by_g = VersionDecision::BeginCanary {
+        handler: "g".into(),
+        version: "v00".into(),
+        at: at(0),
+    };
+    decide(&scene, vec![tried_by_g, end]).await;
+    let of_g = "SELECT last_at FROM handler_versions WHERE handler = 'g' AND version = 'v00'";
+    assert_eq!(scene.count(of_g), at(count + 1).0);
+    let over = |before| scene.reader().versions_that_are_over(before).unwrap();
+    let names = |found: Vec<(String, String)>| -> Vec<String> {
+        found.into_iter().map(|(_, version)| version).collect()
+    };
+    // v05 was in force until v06 came.
+    assert_eq!(names(over(at(6))), ["v00", "v03", "v04"]);
+    let later = at(count + 1);
+    let expected = ["v00", "v03", "v04", "v05", "v06", "v07", "v08", "v09"];
+    assert_eq!(names(over(later)), expected);
+
+    // What is decided between the look and the order counts.
+    let mut versions = over(later);
+    versions.push(("h".into(), "v01".into()));
+    let affected = expected.len();
+    let order = Order::ForgetVersions {
+        versions,
+        before: later,
+    };
+    assert_eq!(scene.order(order).await, Ok(Ordered::Done { affected }));
+    assert_eq!(names(over(later)), [""; 0]);
+    let kept = |version: &str| scene.reader().script_version(version).unwrap().is_some();
+    assert!(!kept("v04") && !kept("v09"));
+    assert!(kept("v00") && kept("v01") && kept("v02") && kept("v03") && kept("v10"));
+}
+
+#[tokio::test]
+async fn the_versions_that_open_runs_have_run_on_are_found_in_bites() {
+    let scene = Scene::new();
+    for n in 1..=3 {
+        scene.accept(&format!("evt_{n}"), &["h"]).await;
+    }
+    super::calls::with_an_intended_call(&scene).await;
+    // One that is done needs its version no more than its event does.
+    scene.commit(run(2), &[], &[]).await;
+    let mut versions = std::collections::HashSet::new();
+    let mut after = RunId::default();
+    let mut bites = 0;
+    while let Some(last) = scene
+        .reader()
+        .versions_of_open_runs(after, 1, &mut versions)
+        .unwrap()
+    {
+        (after, bites) = (last, bites + 1);
+    }
+    assert_eq!(bites, 2);
+    assert_eq!(versions.into_iter().collect::<Vec<_>>(), ["v1"]);
 }

@@ -6,7 +6,7 @@ mod control;
 pub(super) mod counted;
 mod encode;
 mod form;
-#[cfg(test)]
+#[cfg(any(test, debug_assertions))]
 pub(crate) mod hang;
 mod json;
 mod lists;
@@ -39,10 +39,9 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     super::frozen::register(engine);
     super::error::register(engine);
     #[cfg(test)]
-    {
-        counted::register(engine);
-        hang::register(engine);
-    }
+    counted::register(engine);
+    #[cfg(any(test, debug_assertions))]
+    hang::register(engine);
 }
 
 /// The refusal of what a handler was not given. `add` is what to write in handlers.toml.

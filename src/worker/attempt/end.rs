@@ -7,7 +7,8 @@ use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::in_force::short;
 use crate::ledger::decision::Needs;
-use crate::ledger::request::{AttemptReport, Commit, Postpone};
+use crate::ledger::request::{AttemptReport, Commit, Order, Postpone};
+use crate::ledger::version_decision::VersionDecision;
 use crate::ledger::{Applied, LedgerError};
 use crate::record::{Read, RecordedChange};
 use crate::run::{Next, RunId, State, after_failure};
@@ -91,8 +92,12 @@ impl Attempt {
         }
     }
 
-    /// The service that it needs is ill or has no room: that is no attempt of this run.
-    pub(super) async fn put_off(&self, NotNow { service, why }: NotNow) -> End {
+    /// The service that it needs is ill or has no room: that is no attempt of this run. What the script has said and done
+    /// so far is reported all the same, under the number of the attempt that is still to come: however often it is put
+    /// off, the ledger has one report of it, the newest, and in the end that of the attempt.
+    pub(super) async fn put_off(&self, NotNow { service, why }: NotNow, log: Vec<LogLine>) -> End {
+        let has_something_to_tell = !log.is_empty() || !self.sight().notes.is_empty();
+        let attempt = has_something_to_tell.then(|| self.report("put off", None, &log));
         let postpone = Postpone {
             claim: self.run.claim,
             state: State::Waiting,
@@ -101,7 +106,7 @@ impl Attempt {
             why,
             needs: None,
             attempts: self.run.attempts,
-            attempt: None,
+            attempt,
         };
         let postponed = self.shared.ledger.postpone(postpone).await;
         end_of(postponed, End::PutOff { service })
@@ -161,6 +166,21 @@ impl Attempt {
         failure.help = Some(
             "no script should be able to do this: please report it, with the script and what `events show --body` prints".into(),
         );
+        let stuck = VersionDecision::Stuck {
+            handler: self.run.handler.clone(),
+            version: self.version.clone(),
+            run: self.run.claim.id,
+        };
+        // Before the run is dead: one that is stuck again after a kill is the same one, and none is forgotten.
+        let decisions = vec![stuck];
+        if let Err(error) = self
+            .shared
+            .ledger
+            .order(Order::DecideVersions { decisions })
+            .await
+        {
+            warn!(%error, "that a run got stuck could not be written down: {error}");
+        }
         self.give_up(why, None, Some(failure), Vec::new()).await
     }
 

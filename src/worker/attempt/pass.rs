@@ -90,10 +90,10 @@ impl Attempt {
 
     /// Counts this run among those that have taken a thread with them.
     fn lost(&self) -> impl FnOnce() + Send + 'static {
-        let (lost, in_force) = (self.shared.lost.clone(), self.in_force.clone());
+        let lost = self.shared.lost.clone();
         let (run, handler) = (self.run.claim.id, self.run.handler.clone());
         let version = self.version.clone();
-        move || lost.run(run, &handler, &version, &in_force)
+        move || lost.run(run, &handler, &version)
     }
 }
 
@@ -114,7 +114,7 @@ struct Ingredients {
 impl Ingredients {
     fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
         // Here, not where the attempt begins: many may wait for a thread while the first of them get stuck.
-        if let Some(why) = self.lost.holds(&self.loaded, &self.in_force) {
+        if let Some(why) = self.lost.holds(&self.loaded) {
             return Err(NoPass::Held(why));
         }
         let unreadable =

@@ -152,3 +152,102 @@ fn a_large_import_goes_in_whole() {
     let exported = said(&host, &["records", "export", "people"]);
     assert_eq!(exported.lines().count(), 3_000);
 }
+
+#[test]
+fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
+    const NAME_BYTES_MAX: usize = 255;
+    const BODY_BYTES_MAX: usize = 256 * 1024;
+    let name = |bytes: usize| "ü".repeat(bytes / 2) + &"x".repeat(bytes % 2);
+    let body = |bytes: usize| format!("{{\"x\":\"{}\"}}", "\\\"".repeat((bytes - 8) / 2));
+    let (host, _books) = host();
+    with_and_without_a_host(host, |host| {
+        let set = |collection: &str, id: &str, body: &str| {
+            let args = ["records", "set", collection, id, "-"];
+            run_with(&mut host.command(&args), body)
+        };
+        let (longest, too_long) = (name(NAME_BYTES_MAX), name(NAME_BYTES_MAX + 1));
+        let (largest, too_large) = (body(BODY_BYTES_MAX), body(BODY_BYTES_MAX + 2));
+        // An editor ends a file with a line break, which is no part of the record.
+        let it = set(&longest, &longest, &format!("{largest}\n"));
+        assert_eq!(it.code, Some(0), "{:.300}", it.complaint);
+        let kept = host.ledger().record(&longest, &longest).unwrap();
+        assert_eq!(kept, serde_json::from_str::<Value>(&largest).unwrap());
+        for (collection, id, body, why) in [
+            (
+                too_long.as_str(),
+                "a",
+                "{}",
+                "a collection's name has 1 to 255 bytes, `ü",
+            ),
+            (
+                "people",
+                &too_long,
+                "{}",
+                "a record's id has 1 to 255 bytes, `ü",
+            ),
+            ("", "a", "{}", "a collection's name has 1 to 255 bytes"),
+            ("people", "", "{}", "a record's id has 1 to 255 bytes"),
+            (
+                "people",
+                "a",
+                &too_large,
+                "has more than 262144 bytes, which is the limit",
+            ),
+        ] {
+            let it = set(collection, id, body);
+            assert_eq!(it.code, Some(1));
+            assert!(it.complaint.contains(why), "{:.300}", it.complaint);
+        }
+
+        let import = |file: &str, text: &str| {
+            host.save(file, text);
+            run_with(
+                &mut host.command(&["records", "import", "people", file]),
+                "",
+            )
+        };
+        let line = |id: &str, body: &str| format!("{{\"id\":\"{id}\",\"body\":{body}}}\n");
+        // A cell becomes a field of a body.
+        let row = |id: &str, bytes: usize| format!("{id},{}\n", "y".repeat(bytes - 8));
+        let good = [
+            ("a.jsonl", line(&longest, "{}") + &line("b", &largest)),
+            (
+                "a.csv",
+                format!("id,x\n{longest},1\n") + &row("b", BODY_BYTES_MAX),
+            ),
+        ];
+        for (file, text) in &good {
+            let it = import(file, text);
+            assert_eq!(it.out, "2 records imported into `people`\n", "{it:.300?}");
+        }
+        let bad = [
+            ("b.jsonl", line("n", "{}") + &line(&too_long, "{}")),
+            ("b.jsonl", line("n", "{}") + &line("c", &too_large)),
+            ("b.csv", format!("id,x\n{too_long},1\n")),
+            ("b.csv", "id,x\n".to_owned() + &row("c", BODY_BYTES_MAX + 1)),
+        ];
+        for (at, (file, text)) in bad.iter().enumerate() {
+            let it = import(file, text);
+            let why = [
+                "an id has 1 to 255 bytes, this has 256",
+                "a body has at most 262144 bytes, this has 26214",
+            ][at % 2];
+            assert_eq!(it.code, Some(1));
+            let expected = format!("{file}: line 2: {why}");
+            assert!(it.complaint.contains(&expected), "{:.300}", it.complaint);
+            assert!(it.complaint.contains("; nothing was imported"));
+        }
+        assert_eq!(host.ledger().record("people", "n"), None);
+        let it = run_with(
+            &mut host.command(&["records", "import", &too_long, "a.jsonl"]),
+            "",
+        );
+        assert_eq!(it.code, Some(1));
+        assert!(
+            it.complaint
+                .contains("a collection's name has 1 to 255 bytes"),
+            "{:.300}",
+            it.complaint
+        );
+    });
+}

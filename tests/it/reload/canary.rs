@@ -208,3 +208,131 @@ fn what_fails_on_a_candidate_keeps_its_place_and_its_calls() {
     let expected: Vec<String> = posted.iter().map(|it| format!("/{it}")).collect();
     assert_eq!(paths, expected);
 }
+
+/// A service that keeps no keys, in the settings of the handler; each of its failures is an attempt.
+fn books(service: &FakeService) -> String {
+    format!(
+        "services = [\"books\"]\nretry = {{ attempts = 4, first = \"100ms\", max = \"1s\" }}\n\n\
+         [services.books]\nurl = \"{}\"\nprivate_network = true\nidempotency = \"none\"\nbreaker = \"off\"\n",
+        service.url()
+    )
+}
+
+/// Posts some events, and waits until every run is done or dead.
+fn post_all(host: &Host, count: usize) {
+    let mut client = host.client();
+    for at in 0..count {
+        let it = event("a.created", &format!("obj_{at}"));
+        assert_eq!(client.post(crate::support::PATH, &it).unwrap().status, 200);
+    }
+    let ledger = host.ledger();
+    let going = "SELECT count(*) FROM runs_open WHERE state <> 'dead'";
+    eventually(IN_TIME, || ledger.number(going) == 0);
+}
+
+/// The dead runs that need this decision, each with its event.
+fn dead(host: &Host, needs: &str) -> Vec<(String, String)> {
+    host.ledger()
+        .texts(&format!(
+            "SELECT runs_open.id || ' ' || events.id FROM runs_open JOIN events ON seq = runs_open.id / 10000
+             WHERE state = 'dead' AND needs = '{needs}' ORDER BY runs_open.id"
+        ))
+        .iter()
+        .map(|it| it.split_once(' ').unwrap())
+        .map(|(run, event)| (run.to_owned(), event.to_owned()))
+        .collect()
+}
+
+fn retry(host: &Host, run: &str, choice: &[&str]) {
+    let args = [&["runs", "retry", run], choice].concat();
+    let it = host.command(&args).output().unwrap();
+    assert!(it.status.success(), "{it:?}");
+    let ledger = host.ledger();
+    let is_open = format!("SELECT count(*) FROM runs_open WHERE id = {run}");
+    eventually(IN_TIME, || ledger.number(&is_open) == 0);
+    let done_by = format!(
+        "SELECT count(*) FROM runs_done WHERE id = {run} AND state = 'done'
+           AND version = (SELECT value FROM meta WHERE key = 'last_good_version/a')"
+    );
+    assert_eq!(
+        ledger.number(&done_by),
+        1,
+        "by the version that is in force"
+    );
+}
+
+/// The bodies that the service was sent for an event.
+fn sent(service: &FakeService, event: &str) -> Vec<String> {
+    let of_event = format!("/{event}");
+    let asked = service.asked().into_iter();
+    asked
+        .filter(|it| it.path == of_event)
+        .map(|it| it.body)
+        .collect()
+}
+
+#[test]
+fn a_run_whose_calls_a_candidate_changed_waits_for_a_person_and_goes_on_with_the_old_version() {
+    let service = FakeService::start();
+    let calls = |names: &[&str], end: &str| {
+        let calls: String = names
+            .iter()
+            .map(|it| {
+                format!("service(\"books\").post(`/${{event.id}}`, #{{ what: \"{it}\" }});\n")
+            })
+            .collect();
+        format!("{calls}{end}")
+    };
+    let host = HostSetup::new(&config(&books(&service)))
+        .file("scripts/a.rhai", &calls(&["c"], ""))
+        .start();
+    host.save("scripts/a.rhai", &calls(&["a", "b"], "throw \"bad\";"));
+    assert!(reload(&host).0);
+    post_all(&host, 12);
+    let dead = dead(&host, "calls_changed");
+    assert!(1 < dead.len() && dead.len() < 12, "{dead:?}");
+    assert_eq!(host.ledger().open_runs(), dead.len() as i64);
+    let body = |it: &str| format!("{{\"what\":\"{it}\"}}");
+    for (_, event) in &dead {
+        assert_eq!(sent(&service, event), [body("a"), body("b")]);
+    }
+    let excused = "SELECT count(*) FROM canary_runs WHERE outcome = 'excused'";
+    assert_eq!(host.ledger().number(excused), dead.len() as i64);
+    let (again, reuse) = (&dead[0], &dead[1]);
+    retry(&host, &again.0, &["--again"]);
+    assert_eq!(sent(&service, &again.1), ["a", "b", "c"].map(body));
+    retry(&host, &reuse.0, &["--reuse"]);
+    assert_eq!(sent(&service, &reuse.1), ["a", "b"].map(body));
+    // Nobody can say whose fault it was.
+    assert_eq!(state_of(&host, 0), "canary");
+}
+
+#[test]
+fn a_candidates_call_whose_outcome_is_unknown_is_not_made_again_by_the_old_version() {
+    let service = FakeService::start();
+    service.always(Reaction::default().cut_after(0));
+    let call = "service(\"books\").post(`/${event.id}`, #{});";
+    let host = HostSetup::new(&config(&books(&service)))
+        .file("scripts/a.rhai", call)
+        .start();
+    host.save("scripts/a.rhai", &format!("{call}\nlog.info(\"new\");"));
+    assert!(reload(&host).0);
+    post_all(&host, 12);
+    let dead = dead(&host, "outcome_unknown");
+    assert_eq!(dead.len(), 12);
+    for (_, event) in &dead {
+        assert_eq!(sent(&service, event).len(), 1);
+    }
+    let excused = host.ledger().texts(
+        "SELECT run || ' ' || events.id FROM canary_runs JOIN events ON seq = run / 10000 WHERE outcome = 'excused' ORDER BY run",
+    );
+    assert!(1 < excused.len() && excused.len() < 12, "{excused:?}");
+    service.always(Reaction::default());
+    let of_canary = |at: usize| excused[at].split_once(' ').unwrap();
+    let (settled, resent) = (of_canary(0), of_canary(1));
+    retry(&host, settled.0, &["--settle", "200"]);
+    assert_eq!(sent(&service, settled.1).len(), 1);
+    retry(&host, resent.0, &["--resend"]);
+    assert_eq!(sent(&service, resent.1).len(), 2);
+    assert_eq!(state_of(&host, 0), "canary");
+}

@@ -3,8 +3,16 @@
 use super::{
     BROKEN, IN_TIME, comes_into_force, config, host, problems, reload, script, version_of,
 };
-use crate::support::{Host, HostSetup, event, eventually};
+use crate::support::{Host, HostSetup, event, eventually, tell};
+use rusqlite::{Connection, params};
 use std::fs;
+use std::time::{Duration, Instant};
+
+/// A measurement takes a million of them.
+fn open_runs() -> i64 {
+    let told = std::env::var("OPEN_RUNS").ok();
+    told.map_or(100_000, |it| it.parse().unwrap())
+}
 
 /// A host that has run version 1, stopped.
 fn stopped() -> Host {
@@ -85,6 +93,58 @@ fn a_warning_is_no_problem_of_a_start() {
         String::from_utf8_lossy(&check.stdout).contains("warning"),
         "{check:?}"
     );
+    assert_eq!(problems(&host), [""; 0]);
+    assert!(host.terminate().success());
+}
+
+#[test]
+fn a_start_with_many_open_runs_takes_events_at_once_and_begins_no_run_before_all_are_in_line() {
+    let count = open_runs();
+    let mut host = stopped();
+    {
+        let mut ledger = Connection::open(host.data().join("ledger.db")).unwrap();
+        let all = ledger.transaction().unwrap();
+        let mut insert = all
+            .prepare(
+                "INSERT INTO runs_open (id, handler, lane, state, attempts, forgiven, epoch, replay, due_at)
+                 VALUES (?1, 'gone', ?1, 'waiting', 0, 0, 0, 0, 9000000000000)",
+            )
+            .unwrap();
+        for number in 0..count {
+            insert
+                .execute(params![1_000_000_000 + number * 10_000])
+                .unwrap();
+        }
+        drop(insert);
+        all.commit().unwrap();
+    }
+    let not_in_line = "SELECT count(*) FROM runs_open WHERE handler = 'gone' AND state <> 'held'";
+    let begin = Instant::now();
+    host.restart();
+    let listens_after = begin.elapsed();
+    let it = event("a.created", "obj_1");
+    assert_eq!(host.post(&it).status, 200);
+    let answered_after = begin.elapsed();
+    let ledger = host.ledger();
+    let left = ledger.number(not_in_line);
+    assert!(0 < left, "nothing is left to show");
+    assert_eq!(ledger.done_runs(), 1, "the one of before");
+    assert!(
+        problems(&host)
+            .iter()
+            .all(|it| it.contains("being brought in line"))
+    );
+    eventually(Duration::from_secs(240), || {
+        // In this order: what was done is looked at first.
+        let is_done = ledger.done_runs() == 2;
+        let left = ledger.number(not_in_line);
+        assert!(!is_done || left == 0, "a run began, and {left} are left");
+        is_done
+    });
+    tell(&format!(
+        "{count} open runs: listens after {listens_after:?}, first 200 after {answered_after:?}, in line and at work after {:?}",
+        begin.elapsed()
+    ));
     assert_eq!(problems(&host), [""; 0]);
     assert!(host.terminate().success());
 }
