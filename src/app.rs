@@ -234,7 +234,7 @@ impl Host {
             shutdown.clone(),
         ));
         tasks.spawn(reload::judge(reloader.clone(), tried, shutdown.clone()));
-        tasks.spawn(reload::release_late(
+        tasks.spawn(reload::align_late(
             reloader.clone(),
             held_late,
             shutdown.clone(),
@@ -417,7 +417,7 @@ async fn watch_scripts(lost: Arc<Lost>, shutdown: CancellationToken) {
 }
 
 /// Deletes what is past its retention, in small bites between other commits.
-async fn prune(
+pub(crate) async fn prune(
     ledger: Ledger,
     current: Current,
     clock: Arc<dyn Clock>,

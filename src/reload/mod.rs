@@ -17,7 +17,7 @@ mod stamp;
 mod watch;
 
 pub use crate::in_force::short;
-pub use align::release_late;
+pub use align::align_late;
 pub use canaries::judge;
 pub use check::{Checked, check};
 pub use files::{Files, Location};
