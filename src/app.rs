@@ -1,6 +1,6 @@
 //! The host, put together: reads what is to be in force, starts the parts, waits for a signal, drains.
 
-mod housekeeping;
+pub(crate) mod housekeeping;
 
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
@@ -234,7 +234,7 @@ impl Host {
             shutdown.clone(),
         ));
         tasks.spawn(reload::judge(reloader.clone(), tried, shutdown.clone()));
-        tasks.spawn(reload::release_late(
+        tasks.spawn(reload::align_late(
             reloader.clone(),
             held_late,
             shutdown.clone(),

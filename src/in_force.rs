@@ -2,6 +2,7 @@
 //! beside it and swaps it in.
 
 mod canary;
+mod unsettled;
 
 use crate::config::{Config, Handler, OrderBy};
 use crate::envelope::{Parsed, Wanted};
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use canary::{Canary, Verdict, verdict};
+pub use unsettled::Unsettled;
 
 /// The version in force, shared by all who ask for it. Whoever begins something keeps the version that he began with.
 pub type Current = Arc<ArcSwap<InForce>>;
@@ -24,6 +26,8 @@ pub struct InForce {
     pub config: Config,
     pub services: Services,
     pub wanted: Wanted,
+    /// One for all versions that follow each other.
+    pub unsettled: Arc<Unsettled>,
     handlers: Vec<Arc<LoadedHandler>>,
     by_name: HashMap<Arc<str>, usize>,
     router: Router,
@@ -85,6 +89,7 @@ impl InForce {
             config,
             services,
             wanted,
+            unsettled: Arc::default(),
             handlers,
             by_name,
             router,
@@ -101,7 +106,15 @@ impl InForce {
                 it.chosen.clone()
             }
         });
-        Self::new(self.config.clone(), self.services.clone(), all.collect())
+        let config = self.config.clone();
+        Self::new(config, self.services.clone(), all.collect()).after(self)
+    }
+
+    /// Comes into force in the place of this one.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        self.unsettled = before.unsettled.clone();
+        self
     }
 
     /// Whether another version is in force by now. Whoever has held a run by this one is to say so then: what the reload

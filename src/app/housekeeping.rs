@@ -14,7 +14,7 @@ use tracing::{info, warn};
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Looks every now and then, until shutdown.
-pub(super) async fn keep_house(
+pub(crate) async fn keep_house(
     ledger: Ledger,
     reloader: Arc<Reloader>,
     current: Current,

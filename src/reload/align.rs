@@ -18,15 +18,16 @@ use tracing::warn;
 /// Runs of a bite with the lanes that a handler gives them, and the last run that was looked at; none when all were.
 type Bite = (Vec<(RunId, Lane)>, Option<RunId>);
 
-/// Between two tries to release what was held late.
+/// In the place of what a handler's runs are ordered by, while they are put into other lanes.
+const CHANGING: &str = "changing";
+/// Between two tries.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
 /// So long the alignment after a start may take before `readyz` tells of it.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
 
-/// Looks again whenever a run was held by a version that was in force no more, until shutdown: the reload that brought a
-/// good one had released what it found, and this run came after.
-pub async fn release_late(
+/// Brings open runs in line again, until shutdown, whenever that failed, or a run was held by a version that was in force
+/// no more: the reload that brought a good one had released what it found, and this run came after.
+pub async fn align_late(
     reloader: Arc<Reloader>,
     held_late: Arc<Notify>,
     shutdown: CancellationToken,
@@ -35,11 +36,11 @@ pub async fn release_late(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = held_late.notified() => {}
+            () = reloader.unaligned.notified() => {}
         }
         if let Err(error) = reloader.align_again().await {
-            warn!(%error, "runs that were held late could not be released, trying again: {error}");
+            warn!(%error, "open runs could not be brought in line, trying again: {error}");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-            held_late.notify_one();
         }
     }
 }
@@ -67,6 +68,16 @@ pub async fn align_first(reloader: &Reloader, shutdown: &CancellationToken) {
     reloader.lock().aligning = false;
 }
 
+/// A handler whose runs are not ordered as they are to be, or not known to be.
+struct Otherwise<'a> {
+    loaded: &'a LoadedHandler,
+    /// Of `meta`.
+    key: String,
+    value: String,
+    /// It had another order: open runs may be in other lanes.
+    is_known: bool,
+}
+
 impl Reloader {
     /// For runs that were held by a version that was in force no more.
     pub async fn align_again(&self) -> Result<(), LedgerError> {
@@ -78,6 +89,15 @@ impl Reloader {
     /// Holds open runs of handlers that are gone, releases held ones of handlers that are good again, and puts runs into
     /// other lanes where `order_by` changed.
     pub(super) async fn align(&self, now: &InForce) -> Result<(), LedgerError> {
+        let aligned = self.try_to_align(now).await;
+        if aligned.is_err() {
+            self.unaligned.notify_one();
+        }
+        self.nudge.notify_one();
+        aligned
+    }
+
+    async fn try_to_align(&self, now: &InForce) -> Result<(), LedgerError> {
         let with_runs = self
             .reader()
             .handlers_with_open_runs()
@@ -101,25 +121,61 @@ impl Reloader {
                 Some(_) => {}
             }
         }
-        let mut values = Vec::new();
-        for it in now.handlers() {
-            // The ledger knows it, so that a change which was made while no host ran is seen too.
-            let key = last_good::order_key_of(&it.handler.name);
-            let value = format!("{:?}", it.handler.order_by);
-            let known = self.reader().meta(&key).map_err(unreadable)?;
-            if known.as_ref() == Some(&value) {
-                continue;
+        self.reorder(now).await
+    }
+
+    /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes.
+    pub(super) fn unsettle(&self, next: &InForce) -> Result<(), LedgerError> {
+        for it in self.ordered_otherwise(next)? {
+            if it.is_known {
+                next.unsettled.add(it.loaded.handler.name.clone());
             }
-            if known.is_some() {
-                self.relane(now, it).await?;
-            }
-            values.push((key, value));
         }
-        if !values.is_empty() {
+        Ok(())
+    }
+
+    async fn reorder(&self, now: &InForce) -> Result<(), LedgerError> {
+        let otherwise = self.ordered_otherwise(now)?;
+        let known = otherwise.iter().filter(|it| it.is_known);
+        let changing: Vec<_> = known
+            .map(|it| (it.key.clone(), CHANGING.to_owned()))
+            .collect();
+        if !changing.is_empty() {
+            // Nothing else tells of lanes that are half changed. And whatever was accepted into the old ones is committed
+            // when this is.
+            let order = Order::SetMeta { values: changing };
+            self.ledger.order(order).await?;
+        }
+        for it in otherwise.iter().filter(|it| it.is_known) {
+            self.relane(now, it.loaded).await?;
+        }
+        if !otherwise.is_empty() {
+            let values = otherwise.into_iter().map(|it| (it.key, it.value));
+            let values = values.collect();
             self.ledger.order(Order::SetMeta { values }).await?;
         }
-        self.nudge.notify_one();
+        now.unsettled.are_in_place();
         Ok(())
+    }
+
+    /// Handlers whose runs the ledger does not know to be ordered as they are now.
+    fn ordered_otherwise<'a>(&self, now: &'a InForce) -> Result<Vec<Otherwise<'a>>, LedgerError> {
+        let mut found = Vec::new();
+        for loaded in now.handlers() {
+            // The ledger knows it, so that a change which was made while no host ran is seen too.
+            let key = last_good::order_key_of(&loaded.handler.name);
+            let value = format!("{:?}", loaded.handler.order_by);
+            let known = self.reader().meta(&key).map_err(unreadable)?;
+            if known.as_ref() != Some(&value) {
+                found.push(Otherwise {
+                    loaded,
+                    key,
+                    value,
+                    is_known: known.is_some(),
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// With a reason: holds a handler's runs; without: releases them.

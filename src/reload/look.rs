@@ -27,6 +27,10 @@ impl Looked {
 impl Reloader {
     /// The cheap look: no file is read while all of them look as they did.
     pub(super) async fn looks_the_same(&self) -> bool {
+        #[cfg(test)]
+        if self.is_by_hand {
+            return false;
+        }
         let stamp = {
             let state = self.lock();
             if !state.vouches {
@@ -44,6 +48,10 @@ impl Reloader {
     pub(super) async fn settled_files(&self) -> Result<Files, String> {
         const STILL_FOR: Duration = Duration::from_millis(40);
         const LOOKS_MAX: usize = 50;
+        #[cfg(test)]
+        if self.is_by_hand {
+            return Ok(Files::read(self.location()));
+        }
         let read = || {
             let location = self.location().clone();
             tokio::task::spawn_blocking(move || Files::read(&location))

@@ -19,7 +19,7 @@ mod stuck;
 mod watch;
 
 pub use crate::in_force::short;
-pub use align::{align_first, release_late};
+pub use align::{align_first, align_late};
 pub use canaries::judge;
 pub use check::{Checked, check};
 pub use files::{Files, Location};

@@ -26,11 +26,16 @@ pub struct Reloader {
     pub(super) clock: Arc<dyn Clock>,
     /// Rings when open runs were released, held or put into other lanes.
     pub(super) nudge: Arc<Notify>,
+    /// Rings when open runs could not be brought in line.
+    pub(super) unaligned: Notify,
     /// Held by whoever changes what is in force: one after another.
     pub(super) turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     /// Holds the newest report, for whoever wants to see what reloads do.
     reports: Reports,
+    /// All is done in the thread of whoever asks.
+    #[cfg(test)]
+    pub(super) is_by_hand: bool,
 }
 
 /// Told while it is so.
@@ -68,10 +73,21 @@ impl Reloader {
             reader,
             clock,
             nudge,
+            unaligned: Notify::new(),
             turn: tokio::sync::Mutex::default(),
             state,
             reports,
+            #[cfg(test)]
+            is_by_hand: false,
         }
+    }
+
+    /// For tests that do all in one thread.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.is_by_hand = true;
+        self
     }
 
     /// Tells of each reload that looked at something new.
@@ -188,15 +204,12 @@ impl Reloader {
             Ok(it) => it,
             Err(error) => return failed(format!("the ledger cannot be read: {error}")),
         };
-        let beside = before.clone();
-        let checked =
-            tokio::task::spawn_blocking(move || check_beside(&files, Some(&beside))).await;
-        let Ok(Checked {
+        let Some(Checked {
             config,
             programs,
             problems,
             warnings,
-        }) = checked
+        }) = self.checked(files, before.clone()).await
         else {
             return failed("the check ended by itself".into());
         };
@@ -228,7 +241,7 @@ impl Reloader {
             let choice = Choice::new(&config, Some(&before), &decisions, &of_ledger);
             choice.of_all(programs, &mut report)
         };
-        let next = InForce::new(config, services, chosen);
+        let next = InForce::new(config, services, chosen).after(&before);
         report.changes.extend(differences(&before, &next));
         report.needs_restart = needs_restart(&before.config, &next.config);
         report.is_changed = true;
@@ -240,13 +253,26 @@ impl Reloader {
             report.is_changed = false;
             return report;
         }
+        if let Err(error) = self.unsettle(&next) {
+            return failed(format!("nothing was changed: {error}"));
+        }
         self.current.store(next.clone());
         if let Err(error) = self.align(&next).await {
-            report
-                .problems
-                .push(format!("open runs could not be brought in line: {error}"));
+            report.problems.push(format!(
+                "open runs could not be brought in line yet: {error}"
+            ));
         }
         report
+    }
+
+    /// None when the check ended by itself.
+    async fn checked(&self, files: Files, before: Arc<InForce>) -> Option<Checked> {
+        let check = move || check_beside(&files, Some(&before));
+        #[cfg(test)]
+        if self.is_by_hand {
+            return Some(check());
+        }
+        tokio::task::spawn_blocking(check).await.ok()
     }
 
     pub(super) fn reader(&self) -> std::sync::MutexGuard<'_, Reader> {

@@ -190,9 +190,13 @@ impl Dispatcher {
     fn next(&mut self, free: usize) -> Option<OpenRun> {
         let Some(suspect) = self.suspects.keys().next().copied() else {
             let (begun, engines) = (&self.begun, &self.shared.engines);
-            let may_begin = |it: &str| match begun.get(it) {
-                None => true,
-                Some(count) => *count < SHARE_OF_FREE * (free - 1) && engines.has_room(it),
+            let in_force = self.shared.current.load();
+            let may_begin = |it: &str| {
+                let has_share = match begun.get(it) {
+                    None => true,
+                    Some(count) => *count < SHARE_OF_FREE * (free - 1) && engines.has_room(it),
+                };
+                has_share && !in_force.unsettled.holds(it)
             };
             return self.lanes.next(may_begin);
         };
@@ -301,8 +305,10 @@ impl Dispatcher {
             Follow::LookUp(lane) => {
                 let blocked_by_dead = self.blocked_by_dead();
                 let now = self.shared.clock.now();
+                let generation = self.generation;
                 self.look(move |reader| {
-                    Look::Head(lane, reader.lane_head(lane, &blocked_by_dead, now))
+                    let head = reader.lane_head(lane, &blocked_by_dead, now);
+                    Look::Head(generation, lane, head)
                 });
             }
             Follow::LeftOnDisk => self.leave_on_disk(),
@@ -319,6 +325,7 @@ impl Dispatcher {
     fn rescan(&mut self) {
         self.generation += 1;
         self.lanes.forget();
+        self.shared.current.load().unsettled.forgotten();
         self.shared.put_off().begin_anew();
         self.backlog = Some(Backlog {
             lacks_parked: true,

@@ -86,9 +86,12 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
+/// What tests alone are made of has these names.
+const TESTS: [&str; 4] = ["tests", "tests.rs", "histories", "simulation"];
+
 fn is_test(path: &Path) -> bool {
     path.components()
-        .any(|it| it.as_os_str() == "tests" || it.as_os_str() == "tests.rs")
+        .any(|it| TESTS.iter().any(|name| it.as_os_str() == *name))
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::super::decision::ChoiceName;
 use super::super::request::{CallState, Intent, Settle};
 use super::commit::{are_current, is_held_by};
 use super::writer::{ApplyError, Applying, Tables};
+use crate::run::RunId;
 use rusqlite::{Connection, params};
 
 /// Writes a call down, unless it is settled, what the script has read is stale, or the run is no longer the caller's. A call that is
@@ -70,11 +71,39 @@ pub(super) fn settle(tables: &mut Tables, it: &Settle) -> Applying<Applied> {
     if is_ours || it.state == CallState::Settled || is_nobodys()? {
         write_end(connection, it, answer.as_deref())?;
     }
+    if !is_ours && it.state == CallState::Settled {
+        settle_copies(connection, it, answer.as_deref())?;
+    }
     Ok(if is_ours {
         Applied::Done
     } else {
         Applied::Fenced
     })
+}
+
+/// A run that was dropped while its call was on its way may have been replayed since: the call stands in the journal of
+/// that run too, and must not be sent again there.
+fn settle_copies(
+    connection: &Connection,
+    it: &Settle,
+    answer: Option<&str>,
+) -> rusqlite::Result<()> {
+    let of_event = RunId::range_of(it.claim.id.event_seq());
+    connection
+        .prepare_cached(
+            "UPDATE journal SET state = 'settled', answered_at = ?5, answer = ?6, decided = NULL
+             WHERE run BETWEEN ?1 AND ?2 AND run > ?3 AND state <> 'settled' AND idempotency_key =
+               (SELECT idempotency_key FROM journal WHERE run = ?3 AND number = ?4)",
+        )?
+        .execute(params![
+            of_event.start(),
+            of_event.end(),
+            it.claim.id.0,
+            it.number,
+            it.at.0,
+            answer,
+        ])?;
+    Ok(())
 }
 
 fn write_end(connection: &Connection, it: &Settle, answer: Option<&str>) -> rusqlite::Result<()> {

@@ -144,10 +144,11 @@ fn replay(
         }
     }
     for run in runs {
+        // A run that was moved here brought its number along: no other may have it, or their calls would share keys.
         let (earlier, before): (i64, Option<i64>) = tables
             .connection
             .prepare_cached(
-                "SELECT count(*), max(id) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
+                "SELECT max(count(*), coalesce(max(replay), 0) + 1), max(id) FROM runs_done WHERE id BETWEEN ?1 AND ?2 AND handler = ?3",
             )?
             .query_row(params![range.start(), range.end(), run.handler], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -157,7 +158,7 @@ fn replay(
             tables,
             first,
             std::slice::from_ref(run),
-            earlier.max(1),
+            earlier,
             None,
         )?);
         if let Some(before) = before.filter(|_| !call_again) {

@@ -274,3 +274,30 @@ async fn a_settled_call_is_not_written_down_to_be_sent_again() {
     assert_eq!(ledger.intent(intent).await, Ok(Applied::Stale));
     assert_eq!(entry().state, CallState::Settled);
 }
+
+#[tokio::test]
+async fn a_call_whose_run_was_dropped_and_replayed_while_it_was_on_its_way_is_settled_for_both() {
+    let scene = Scene::new();
+    let old = with_an_intended_call(&scene).await;
+    let drop = Order::Drop {
+        run: run(1),
+        at: NOW,
+    };
+    scene.order(drop).await.unwrap();
+    let replay = Order::Replay {
+        event_seq: 1,
+        runs: vec![PlannedRun {
+            handler: "h".into(),
+            lane: Lane(7),
+            held: None,
+        }],
+        call_again: false,
+    };
+    scene.order(replay).await.unwrap();
+    let state = |ordinal| scene.reader().journal(RunId::of(1, ordinal)).unwrap()[0].state;
+    assert_eq!(state(2), CallState::Intended);
+    let ledger = &scene.opened.ledger;
+    let late = ledger.settle(settle(old, CallState::Settled)).await;
+    assert_eq!(late, Ok(Applied::Fenced));
+    assert_eq!([state(1), state(2)], [CallState::Settled; 2]);
+}

@@ -172,3 +172,39 @@ async fn runs_that_wait_for_a_service_are_found_by_it_the_oldest_first_and_are_d
         .unwrap();
     assert_eq!(found(RunId(0), 1), [(run(3), false)]);
 }
+
+#[tokio::test]
+async fn a_replay_of_a_run_that_was_moved_has_a_number_of_its_own() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["old"]).await;
+    let replay = |handler: &str| Order::Replay {
+        event_seq: 1,
+        runs: vec![PlannedRun {
+            handler: handler.into(),
+            lane: Lane(7),
+            held: None,
+        }],
+        call_again: true,
+    };
+    let drop = |ordinal| Order::Drop {
+        run: RunId::of(1, ordinal),
+        at: NOW,
+    };
+    let number = |ordinal| {
+        let open = scene.reader().open_run(RunId::of(1, ordinal)).unwrap();
+        open.map(|it| it.replay)
+    };
+    scene.order(drop(1)).await.unwrap();
+    scene.order(replay("old")).await.unwrap();
+    assert_eq!(number(2), Some(1));
+    let moved = Order::Move {
+        from: "old".into(),
+        to: "new".into(),
+        runs: vec![(RunId::of(1, 2), Lane(8))],
+        held: None,
+    };
+    scene.order(moved).await.unwrap();
+    scene.order(drop(2)).await.unwrap();
+    scene.order(replay("new")).await.unwrap();
+    assert_eq!(number(3), Some(2));
+}

@@ -1,6 +1,6 @@
 //! Looks at the disk for runs: who is first in a lane, what is open that memory does not hold.
 
-use super::super::lanes::{PARKED_MAX, RUNS_IN_MEMORY_MAX};
+use super::super::lanes::{Follow, PARKED_MAX, RUNS_IN_MEMORY_MAX};
 use super::super::put_off::{Group, Wanted};
 use super::{Backlog, Dispatcher, PAUSE_AFTER_UNWRITTEN};
 use crate::clock::UnixMillis;
@@ -18,7 +18,8 @@ const SCAN_BELOW: usize = RUNS_IN_MEMORY_MAX / 2;
 
 /// What a look at the disk found.
 pub(super) enum Look {
-    Head(Lane, Result<Option<(OpenRun, State)>, ReadError>),
+    /// For this generation.
+    Head(u64, Lane, Result<Option<(OpenRun, State)>, ReadError>),
     /// For this generation.
     Parked(u64, Result<Vec<Lane>, ReadError>),
     Scan(u64, Result<Vec<(OpenRun, bool)>, ReadError>),
@@ -86,11 +87,15 @@ impl Dispatcher {
 
     pub(super) fn looked(&mut self, look: Result<Look, tokio::task::JoinError>) {
         match look {
-            Ok(Look::Head(lane, Ok(head))) => {
+            // The run may be in another lane by now.
+            Ok(Look::Head(generation, lane, _)) if generation != self.generation => {
+                self.follow(Follow::LookUp(lane));
+            }
+            Ok(Look::Head(_, lane, Ok(head))) => {
                 let follow = self.lanes.found(lane, head);
                 self.follow(follow);
             }
-            Ok(Look::Head(lane, Err(error))) => {
+            Ok(Look::Head(_, lane, Err(error))) => {
                 warn!(%error, "the ledger could not be read, trying again: {error}");
                 self.lanes.parked(lane);
                 let soon = self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN);

@@ -4,20 +4,21 @@ use super::super::engines::Engines;
 use super::super::lost::Lost;
 use super::super::wire::Wire;
 use super::super::{Shared, dispatch};
+use crate::app::housekeeping::keep_house;
 use crate::clock::{Clock, UnixMillis};
-use crate::in_force::{Current, InForce};
-use crate::ledger::Ledger;
+use crate::control::Operator;
+use crate::in_force::Current;
 use crate::ledger::compress::Dictionary;
 use crate::ledger::desk::Desk;
 use crate::ledger::folder::Folder;
-use crate::ledger::request::Order;
-use crate::ledger::running::Running;
+use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::read::Reader;
-use crate::ledger::sqlite::{ByHand, open_by_hand};
+use crate::ledger::sqlite::{Arrivals, ByHand, open_by_hand};
+use crate::ledger::{Ledger, LedgerError};
+use crate::reload::{First, Location, Reloader, align_first, align_late, first, judge};
 use arc_swap::ArcSwap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -34,21 +35,29 @@ pub(super) struct Life {
     pub(super) dictionary: Arc<Dictionary>,
     pub(super) writer: ByHand,
     pub(super) current: Current,
-    pub(super) nudge: Arc<Notify>,
     pub(super) looks: Reader,
     pub(super) held_late: Arc<Notify>,
-    /// It rang, or the orders of a reload failed: they are to be given again.
-    pub(super) is_to_be_aligned: Arc<AtomicBool>,
-    aligning: Option<JoinHandle<()>>,
+    pub(super) operator: Arc<Operator>,
     engines: Arc<Engines>,
     scripts: Arc<Mutex<Reader>>,
     clock: Arc<Virtual>,
     shutdown: CancellationToken,
-    dispatcher: JoinHandle<()>,
+    at_the_start: Option<AtTheStart>,
+    dispatcher: Option<JoinHandle<()>>,
     folder: Folder,
     shared: std::sync::Weak<Shared>,
     /// Bytes of the log that are certainly on disk.
     synced_bytes: u64,
+}
+
+/// What a life has before its runs begin.
+struct AtTheStart {
+    shared: Arc<Shared>,
+    arrivals: Arc<Arrivals>,
+    disk: Arc<Mutex<Reader>>,
+    suspects: Vec<Suspect>,
+    nudge: Arc<Notify>,
+    settling: JoinHandle<Result<(), LedgerError>>,
 }
 
 /// How the log comes out of the end of a life.
@@ -72,7 +81,9 @@ impl Clock for Virtual {
 }
 
 impl Life {
-    pub(super) fn start(folder: &Path, in_force: InForce, now: UnixMillis) -> Self {
+    /// As `app` does it; nothing runs until [`go`](Self::go). None when there are no files to begin with, nor any that
+    /// were good before.
+    pub(super) fn start(folder: &Path, files: &Path, now: UnixMillis) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -83,6 +94,10 @@ impl Life {
         let desk = Desk::new();
         let (ledger, dictionary, arrivals, writer) =
             open_by_hand(&folder, &[], desk.clone()).unwrap();
+        let location = Location::new(files.join("handlers.toml"));
+        let First {
+            in_force, settled, ..
+        } = first(&location, &Reader::open(&folder).unwrap()).ok()?;
         runtime.spawn(desk.attend());
         let (running, suspects) = Running::open(&folder.running()).unwrap();
         let running = Arc::new(running);
@@ -110,48 +125,109 @@ impl Life {
             turns: Arc::default(),
             held_late: Arc::default(),
         });
-        let held_late = shared.held_late.clone();
-        let weak = Arc::downgrade(&shared);
-        let is_to_be_aligned = Arc::new(AtomicBool::new(true));
-        let (rings, noted) = (held_late.clone(), is_to_be_aligned.clone());
-        runtime.spawn(async move {
-            loop {
-                rings.notified().await;
-                noted.store(true, Ordering::Relaxed);
-            }
+        let nudge = Arc::new(Notify::new());
+        let reloader = Arc::new(
+            Reloader::new(
+                location,
+                current.clone(),
+                ledger.clone(),
+                Reader::open(&folder).unwrap(),
+                clock.clone(),
+                nudge.clone(),
+            )
+            .by_hand(),
+        );
+        let shutdown = CancellationToken::new();
+        let settling = {
+            let (reloader, shutdown) = (reloader.clone(), shutdown.clone());
+            runtime.spawn(async move {
+                reloader.settle_first(settled).await?;
+                align_first(&reloader, &shutdown).await;
+                Ok(())
+            })
+        };
+        let operator = Arc::new(Operator {
+            ledger: ledger.clone(),
+            reader: Mutex::new(Reader::open(&folder).unwrap()),
+            current: current.clone(),
+            clock: clock.clone(),
+            reloader,
+            address: String::new(),
+            lost: Some(shared.lost.clone()),
+            turns: shared.turns.clone(),
         });
-        let (nudge, shutdown) = (Arc::new(Notify::new()), CancellationToken::new());
-        let dispatcher = runtime.spawn(dispatch::dispatch(
-            shared,
-            arrivals,
-            disk,
-            suspects,
-            nudge.clone(),
-            shutdown.clone(),
-        ));
         drop(entered);
         let it = Self {
             ledger,
             dictionary: Arc::new(dictionary),
             writer,
             current,
-            nudge,
             looks: Reader::open(&folder).unwrap(),
-            held_late,
-            is_to_be_aligned,
-            aligning: None,
+            held_late: shared.held_late.clone(),
+            operator,
             engines,
             scripts: reader(),
             clock,
             shutdown,
-            dispatcher,
-            shared: weak,
+            shared: Arc::downgrade(&shared),
+            at_the_start: Some(AtTheStart {
+                shared,
+                arrivals,
+                disk,
+                suspects,
+                nudge,
+                settling,
+            }),
+            dispatcher: None,
             synced_bytes: log_bytes(&folder),
             folder,
             runtime,
         };
         it.settle();
-        it
+        Some(it)
+    }
+
+    /// Whether what is in force is kept, and open runs are in line with it.
+    pub(super) fn is_ready(&self) -> bool {
+        let settling = self.at_the_start.as_ref().map(|it| &it.settling);
+        settling.is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Runs begin, and whoever looks after them; false when what is in force could not be kept.
+    pub(super) fn go(&mut self) -> bool {
+        let Some(AtTheStart {
+            shared,
+            arrivals,
+            disk,
+            suspects,
+            nudge,
+            settling,
+        }) = self.at_the_start.take()
+        else {
+            return true;
+        };
+        if self.runtime.block_on(settling).unwrap().is_err() {
+            return false;
+        }
+        let (reloader, shutdown) = (self.operator.reloader.clone(), self.shutdown.clone());
+        let (tried, held_late) = (shared.tried.clone(), shared.held_late.clone());
+        self.runtime
+            .spawn(judge(reloader.clone(), tried, shutdown.clone()));
+        self.runtime
+            .spawn(align_late(reloader.clone(), held_late, shutdown.clone()));
+        let (ledger, current) = (self.ledger.clone(), self.current.clone());
+        let clock = self.clock.clone();
+        self.runtime.spawn(keep_house(
+            ledger,
+            reloader,
+            current,
+            clock,
+            shutdown.clone(),
+        ));
+        let dispatcher = dispatch::dispatch(shared, arrivals, disk, suspects, nudge, shutdown);
+        self.dispatcher = Some(self.runtime.spawn(dispatcher));
+        self.settle();
+        true
     }
 
     pub(super) fn now(&self) -> UnixMillis {
@@ -166,26 +242,6 @@ impl Life {
                 tokio::task::yield_now().await;
             }
         });
-    }
-
-    /// Whether the orders of the last reload are through.
-    pub(super) fn is_aligned(&self) -> bool {
-        self.aligning.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    /// The orders of a reload, one after another.
-    pub(super) fn align(&mut self, orders: Vec<Order>) {
-        let (ledger, nudge) = (self.ledger.clone(), self.nudge.clone());
-        let is_to_be_aligned = self.is_to_be_aligned.clone();
-        self.aligning = Some(self.runtime.spawn(async move {
-            for it in orders {
-                if ledger.order(it).await.is_err() {
-                    is_to_be_aligned.store(true, Ordering::Relaxed);
-                    break;
-                }
-            }
-            nudge.notify_one();
-        }));
     }
 
     pub(super) fn pass(&self, time: Duration) {
@@ -214,7 +270,9 @@ impl Life {
     }
 
     pub(super) fn has_stopped(&self) -> bool {
-        self.dispatcher.is_finished()
+        self.dispatcher
+            .as_ref()
+            .is_some_and(JoinHandle::is_finished)
     }
 
     /// The end, however it comes: what the next life finds is put into another folder.

@@ -63,6 +63,8 @@ pub(super) struct Services {
     answers: i64,
     /// Took effect, and said 500: a script that was edited since may ask for another thing in its place.
     denied: BTreeSet<String>,
+    /// Events of which a call may go out once more although nobody knows whether it arrived.
+    resendable: Vec<String>,
     pub(super) violations: Vec<String>,
 }
 
@@ -116,10 +118,15 @@ impl Services {
             self.violations
                 .push(format!("a key goes out with other bytes: {about}"));
         }
+        let event = about.split(' ').nth(1).unwrap();
+        let allowed = || self.resendable.iter().position(|it| it == event);
         if known.is_unanswered && !known.honours_keys {
-            self.violations.push(format!(
-                "sent again, and nobody knows whether it arrived: {about}"
-            ));
+            match allowed() {
+                Some(at) => drop(self.resendable.remove(at)),
+                None => self.violations.push(format!(
+                    "sent again, and nobody knows whether it arrived: {about}"
+                )),
+            }
         }
         known.is_unanswered = true;
     }
@@ -185,6 +192,17 @@ impl Services {
                 known.effects += 1;
             }
         }
+    }
+
+    /// An operator says that it may.
+    pub(super) fn allow_resend(&mut self, event: String) {
+        self.resendable.push(event);
+    }
+
+    /// How often a call about this took effect.
+    pub(super) fn took_effect(&self, about: &str) -> u32 {
+        let all = self.by_key.values().filter(|it| it.about == about);
+        all.map(|it| it.effects).sum()
     }
 
     pub(super) fn settled(&mut self, keys: impl IntoIterator<Item = String>) {

@@ -1,80 +1,233 @@
 //! What people do: an operator's commands, and saves of the files.
 
 use super::course::Course;
-use super::scripts::Version;
-use crate::ledger::request::Order;
+use crate::call::Answer;
+use crate::control::{Command, RecordByHand};
+use crate::ledger::decision::Choice;
 use crate::run::RunId;
+use std::collections::BTreeMap;
+
+const HANDLERS: [&str; 3] = ["first", "second", "third"];
 
 impl Course {
     /// An operator asks for something; it may come too late, or be refused.
-    pub(super) fn operate(&mut self) {
-        let runs = self
-            .life()
-            .looks
-            .texts("SELECT id FROM runs_open UNION ALL SELECT id FROM runs_done ORDER BY id");
-        if runs.is_empty() {
-            return;
+    pub(super) fn operate(&mut self) -> bool {
+        match self.random.below(16) {
+            0..6 => self.retry(),
+            6 => self.drop_a_run(),
+            7..10 => self.replay(),
+            10 | 11 => self.pin(),
+            12 => self.unpin(),
+            13 | 14 => self.move_runs(),
+            _ => self.write_a_record(),
         }
-        let run: i64 = self.random.of(&runs)[0].parse().unwrap();
-        let run = RunId(run);
-        let at = self.life().now();
-        let order = match self.random.below(4) {
-            0 => {
-                self.note("drop", run);
-                Order::Drop { run, at }
-            }
-            1 => {
-                let call_again = self.random.one_in(2);
-                let seq = run.event_seq();
-                self.note("replay", format!("{seq} {call_again}"));
-                self.facts.replayed.insert(seq);
-                if call_again {
-                    *self.facts.called_again.entry(seq).or_default() += 1;
-                }
-                let life = self.life();
-                let in_force = life.current.load_full();
-                let event = life.looks.event(seq).unwrap().unwrap();
-                let parsed = in_force.wanted.read(&event.body, event.received_at);
-                Order::Replay {
-                    event_seq: seq,
-                    runs: in_force.plan(&parsed, "stripe", "stripe"),
-                    call_again,
-                }
-            }
-            _ => {
-                self.note("retry", run);
-                Order::Retry {
-                    run,
-                    decision: None,
-                }
-            }
-        };
-        self.order(order);
     }
 
-    pub(super) fn order(&mut self, order: Order) {
-        let life = self.life();
-        let (ledger, nudge) = (life.ledger.clone(), life.nudge.clone());
-        let (current, held_late) = (life.current.clone(), life.held_late.clone());
-        let in_force = current.load_full();
-        life.runtime.spawn(async move {
-            let _ = ledger.order(order).await;
-            nudge.notify_one();
-            // As the control socket does it.
-            if in_force.is_outdated(&current) {
-                held_late.notify_one();
+    /// One of these; nothing when there are none.
+    fn one(&mut self, sql: &str) -> Option<Vec<String>> {
+        let rows = self.life().looks.texts(sql);
+        (!rows.is_empty()).then(|| self.random.of(&rows).clone())
+    }
+
+    fn any_run(&mut self) -> Option<RunId> {
+        let it =
+            self.one("SELECT id FROM runs_open UNION ALL SELECT id FROM runs_done ORDER BY id")?;
+        Some(RunId(it[0].parse().unwrap()))
+    }
+
+    /// Often one that is dead, with the word that it needs; at times with one that does not fit.
+    fn retry(&mut self) -> bool {
+        let needing = if self.random.one_in(4) {
+            ""
+        } else {
+            "ORDER BY needs IS NULL, needs LIMIT 1"
+        };
+        let dead = self.one(&format!(
+            "SELECT id, coalesce(needs, '') FROM runs_open WHERE state = 'dead' {needing}"
+        ));
+        let (run, needs) = match dead {
+            Some(it) if !self.random.one_in(4) => (RunId(it[0].parse().unwrap()), it[1].clone()),
+            Some(_) | None => match self.any_run() {
+                Some(it) => (it, String::new()),
+                None => return false,
+            },
+        };
+        let is_second = self.random.one_in(2);
+        let answer = Answer {
+            status: 200,
+            headers: BTreeMap::new(),
+            text: "{\"n\":0}".into(),
+            body_missing: None,
+        };
+        let any = self.random.one_in(8);
+        let choice = match (needs.as_str(), is_second) {
+            ("calls_changed", false) => Some(Choice::Again),
+            ("calls_changed", true) => Some(Choice::Reuse),
+            ("outcome_unknown", false) => Some(Choice::Resend),
+            ("outcome_unknown", true) => Some(Choice::Settle { answer }),
+            (_, false) if any => Some(Choice::Resend),
+            (_, true) if any => Some(Choice::Settle { answer }),
+            (_, _) => None,
+        };
+        let seq = run.event_seq();
+        let kind = match choice {
+            None => "retry",
+            Some(Choice::Reuse) => {
+                self.facts.settled_by_hand.insert(seq);
+                "reuse"
             }
+            Some(Choice::Again) => {
+                self.facts.allow_again(seq);
+                "again"
+            }
+            Some(Choice::Resend) => {
+                self.facts.allow_again(seq);
+                let event = self.facts.events.get(&seq).map(|it| it.0.clone());
+                self.services
+                    .borrow_mut()
+                    .allow_resend(event.unwrap_or_default());
+                "resend"
+            }
+            Some(Choice::Settle { .. }) => {
+                self.facts.settled_by_hand.insert(seq);
+                "settle"
+            }
+        };
+        self.note(kind, run);
+        self.command(Command::RetryRun {
+            run: run.0,
+            choice,
+            by: "somebody".into(),
+        });
+        true
+    }
+
+    fn drop_a_run(&mut self) -> bool {
+        let Some(run) = self.any_run() else {
+            return false;
+        };
+        self.note("drop", run);
+        self.command(Command::DropRun { run: run.0 });
+        true
+    }
+
+    fn replay(&mut self) -> bool {
+        let Some(it) = self.one("SELECT seq, id FROM events ORDER BY seq") else {
+            return false;
+        };
+        let (seq, event) = (it[0].parse().unwrap(), it[1].clone());
+        let call_again = self.random.one_in(2);
+        let handler = (*self.random.of(&HANDLERS)).to_owned();
+        let handler = self.random.one_in(3).then_some(handler);
+        let kind = if call_again {
+            self.facts.allow_again(seq);
+            "replay that calls again"
+        } else {
+            "replay"
+        };
+        self.note(kind, format!("{event} {handler:?}"));
+        self.facts.replayed.insert(seq);
+        self.command(Command::Replay {
+            event,
+            handler,
+            call_again,
+        });
+        true
+    }
+
+    fn pin(&mut self) -> bool {
+        let Some(it) = self.one("SELECT handler, version FROM handler_versions") else {
+            return false;
+        };
+        self.note("pin", format!("{} {}", it[0], &it[1][..12]));
+        self.command(Command::Rollback {
+            handler: it[0].clone(),
+            version: Some(it[1].clone()),
+        });
+        true
+    }
+
+    fn unpin(&mut self) -> bool {
+        let Some(it) = self.one("SELECT handler FROM pins") else {
+            return false;
+        };
+        self.note("unpin", &it[0]);
+        self.command(Command::Rollback {
+            handler: it[0].clone(),
+            version: None,
+        });
+        true
+    }
+
+    fn move_runs(&mut self) -> bool {
+        let Some(it) = self.one("SELECT DISTINCT handler FROM runs_open WHERE handler <> 'first'")
+        else {
+            return false;
+        };
+        let (from, to) = match it[0].as_str() {
+            "second" => ("second", "third"),
+            _ => ("third", "second"),
+        };
+        self.note("move runs", format!("{from} {to}"));
+        self.command(Command::MoveRuns {
+            from: from.into(),
+            to: to.into(),
+        });
+        true
+    }
+
+    /// Every script looks at it, and none may change it.
+    fn write_a_record(&mut self) -> bool {
+        self.facts.rate += 1;
+        let rate = self.facts.rate;
+        self.note("write a record", rate);
+        self.command(Command::SetRecords {
+            records: vec![RecordByHand {
+                collection: "settings".into(),
+                id: "rate".into(),
+                body: Some(format!("{{\"n\":{rate}}}")),
+            }],
+        });
+        true
+    }
+
+    /// As the control socket does it.
+    pub(super) fn command(&mut self, command: Command) {
+        let life = self.life();
+        let operator = life.operator.clone();
+        life.runtime.spawn(async move {
+            operator.carry_out(command).await;
         });
     }
 
-    pub(super) fn reload(&mut self) {
-        let all = [Version::Old, Version::New, Version::Broken, Version::Gone];
-        let version = *self.random.of(&all);
-        if !self.life().is_aligned() {
-            // One reload at a time.
-            return;
+    /// A save; most are seen at once.
+    pub(super) fn edit(&mut self) {
+        if self.is_about_calls && !self.random.one_in(4) {
+            self.files.edit_calls(&mut self.random);
+        } else {
+            self.files.edit(&mut self.random);
         }
-        self.note("reload", format!("{version:?}"));
-        self.put_in_force(version);
+        self.save();
+        self.note("save", format!("{:?}", self.files));
+        if !self.random.one_in(4) {
+            self.look_at_the_files(true);
+        }
+    }
+
+    /// A reload that is asked for, or the look that comes by itself.
+    pub(super) fn look_at_the_files(&mut self, is_asked_for: bool) {
+        self.note(
+            if is_asked_for {
+                "reload"
+            } else {
+                "look at the files"
+            },
+            "",
+        );
+        let life = self.life();
+        let reloader = life.operator.reloader.clone();
+        life.runtime.spawn(async move {
+            reloader.reload(is_asked_for).await;
+        });
     }
 }

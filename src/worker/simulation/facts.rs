@@ -1,0 +1,90 @@
+//! What has happened, as far as it can justify what is found.
+
+use super::files::{Files, Name, Text, script_of};
+use crate::clock::UnixMillis;
+use crate::run::RunId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What Stripe was answered about an event.
+#[derive(Clone, Debug)]
+pub(super) struct Acknowledged {
+    pub(super) seq: i64,
+    /// Handlers that it was to be run by; known when this delivery stored it.
+    pub(super) planned: Vec<String>,
+}
+
+/// A run, as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) handler: String,
+    /// The one whose acceptance or replay made it.
+    pub(super) made_for: String,
+    /// None while it is open.
+    pub(super) ended: Option<String>,
+    /// Nothing of what was called before counts for it.
+    pub(super) calls_anew: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Facts {
+    /// Every event that was in the ledger after a move: its id, and when it came.
+    pub(super) events: BTreeMap<i64, (String, UnixMillis)>,
+    pub(super) runs: BTreeMap<i64, Seen>,
+    /// When each pin was first seen: by handler and version.
+    pub(super) pins: BTreeMap<(String, String), UnixMillis>,
+    pub(super) ever_dead: BTreeSet<i64>,
+    pub(super) moved: BTreeSet<i64>,
+    pub(super) replayed: BTreeSet<i64>,
+    /// How often an operator allowed that calls of an event are made once more.
+    pub(super) allowed_again: BTreeMap<i64, u32>,
+    /// Events of which an operator said that a call took effect, or is another one.
+    pub(super) settled_by_hand: BTreeSet<i64>,
+    pub(super) was_torn: bool,
+    pub(super) was_narrow: bool,
+    pub(super) was_gone: bool,
+    pub(super) was_edited: bool,
+    pub(super) was_reordered: bool,
+    pub(super) kills: u32,
+    pub(super) hours_passed: u64,
+    /// What operators have written by hand, the last number.
+    pub(super) rate: i64,
+}
+
+impl Facts {
+    pub(super) fn saved(&mut self, files: &Files) {
+        self.was_torn |= files
+            .texts
+            .iter()
+            .any(|it| matches!(it, Text::Torn | Text::Greedy));
+        self.was_edited |= files.texts.contains(&Text::Edited);
+        self.was_narrow |= files.is_narrow;
+        self.was_gone |= files.name != Name::Second;
+        self.was_reordered |= !files.by_customer;
+    }
+
+    pub(super) fn allow_again(&mut self, seq: i64) {
+        *self.allowed_again.entry(seq).or_default() += 1;
+    }
+
+    /// A run is there that was not there before the move.
+    pub(super) fn see(&mut self, id: i64, handler: String, ended: Option<String>) {
+        let before = self.runs.range(RunId::range_of(RunId(id).event_seq()));
+        let mut before = before.filter(|it| *it.0 < id);
+        let calls_anew = !before.any(|(_, it)| it.ended.is_some() && it.handler == handler);
+        let it = Seen {
+            made_for: handler.clone(),
+            handler,
+            ended,
+            calls_anew,
+        };
+        self.runs.insert(id, it);
+    }
+
+    /// How many runs of an event may make each call, by the script that they run.
+    pub(super) fn may_call(&self, seq: i64, script: &str) -> u32 {
+        let runs = self.runs.range(RunId::range_of(seq));
+        let runs = runs.filter(|(_, it)| it.calls_anew && script_of(&it.made_for) == script);
+        let again = self.allowed_again.get(&seq).copied().unwrap_or(0);
+        u32::try_from(runs.count()).unwrap() + again
+    }
+}

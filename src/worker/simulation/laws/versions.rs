@@ -1,0 +1,109 @@
+//! Script versions: pins, canaries, what is kept.
+
+use super::super::course::Course;
+use std::collections::BTreeMap;
+
+const SEEN_TRIED: [&str; 6] = [
+    "seen tried and done",
+    "seen tried and failed",
+    "seen tried and guilty",
+    "seen tried and excused",
+    "seen tried and ill",
+    "seen tried and doubtful",
+];
+
+impl Course {
+    pub(super) fn check_versions(&mut self) {
+        self.check_kept();
+        self.check_pins();
+        self.check_canaries();
+    }
+
+    /// The text of a version that somebody may need is there.
+    fn check_kept(&mut self) {
+        let lacking = self.life().looks.texts(
+            "SELECT version FROM (SELECT version FROM pins UNION SELECT version FROM canaries
+               UNION SELECT version FROM handler_versions
+               UNION SELECT value FROM meta WHERE key LIKE 'last_good_version/%')
+             WHERE version NOT IN (SELECT hash FROM script_versions)",
+        );
+        assert!(
+            lacking.is_empty(),
+            "versions without their text: {lacking:?}"
+        );
+    }
+
+    /// What is pinned runs, and nothing else does from then on.
+    fn check_pins(&mut self) {
+        let now = self.life().now();
+        let in_force = self.life().current.load_full();
+        let rows = self.life().looks.texts("SELECT handler, version FROM pins");
+        let mut pins = BTreeMap::new();
+        for it in rows {
+            let (handler, version) = (it[0].clone(), it[1].clone());
+            if let Some(loaded) = in_force.handler(&handler) {
+                let runs = loaded.program().map(|it| it.version());
+                let is_it = runs.is_ok_and(|it| it == version) && loaded.chosen.canary.is_none();
+                if !is_it && runs.is_ok() {
+                    panic!("{handler} is pinned to {version}, and runs {runs:?}");
+                }
+            }
+            let key = (handler, version);
+            let since = self.facts.pins.get(&key).copied().unwrap_or(now);
+            let (handler, version) = &key;
+            let others = self.life().looks.texts(&format!(
+                "SELECT run, number FROM attempts WHERE started_at > {} AND version <> '{version}'
+                   AND run IN (SELECT id FROM runs_open WHERE handler = '{handler}'
+                     UNION SELECT id FROM runs_done WHERE handler = '{handler}')",
+                since.0
+            ));
+            if !others.is_empty() {
+                panic!(
+                    "{handler} is pinned to {version}, and {others:?} ran others\n{}",
+                    self.told()
+                );
+            }
+            pins.insert(key, since);
+        }
+        self.facts.pins = pins;
+    }
+
+    /// A version that was rolled back is not in force, and a run that failed on one that is tried is done by the one
+    /// before it.
+    fn check_canaries(&mut self) {
+        let looks = &self.life().looks;
+        let rolled_back = looks.texts(
+            "SELECT handler, version FROM handler_versions WHERE rolled_back_at IS NOT NULL",
+        );
+        let stuck = looks.texts(
+            "SELECT open.id, open.state, open.why FROM runs_open AS open
+               JOIN canaries ON canaries.handler = open.handler
+               JOIN attempts ON attempts.run = open.id
+             WHERE attempts.version = canaries.version AND attempts.started_at > canaries.began_at
+               AND attempts.outcome IN ('failed', 'dead')
+               AND (open.state = 'dead' OR (open.state = 'waiting' AND open.due_at IS NOT NULL))
+               AND NOT EXISTS (SELECT 1 FROM attempts AS later WHERE later.run = open.id
+                 AND (later.started_at, later.number) > (attempts.started_at, attempts.number))",
+        );
+        if !stuck.is_empty() {
+            panic!(
+                "failed on a version that is tried, and not run again: {stuck:?}\n{}",
+                self.told()
+            );
+        }
+        let tried = looks.texts("SELECT outcome, count(*) FROM canary_runs GROUP BY outcome");
+        let in_force = self.life().current.load_full();
+        for it in tried {
+            let kind = SEEN_TRIED.iter().find(|kind| kind.ends_with(&it[0]));
+            *self.counts.entry(kind.unwrap()).or_default() += 1;
+        }
+        for it in rolled_back {
+            *self.counts.entry("seen rolled back").or_default() += 1;
+            let Some(loaded) = in_force.handler(&it[0]) else {
+                continue;
+            };
+            let runs = loaded.program().map(|it| it.version());
+            assert_ne!(runs, Ok(it[1].as_str()), "{} was rolled back", it[0]);
+        }
+    }
+}
