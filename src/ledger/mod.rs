@@ -8,6 +8,7 @@ pub mod decision;
 pub mod desk;
 pub mod folder;
 pub mod note;
+pub mod once;
 mod queue;
 pub mod request;
 pub mod running;

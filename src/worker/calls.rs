@@ -2,17 +2,21 @@
 
 use super::attempt::Attempt;
 use super::journal::{Asked, Found, Match};
+use super::once::{Way, way};
 use super::outcome::{calls_changed, outcome_unknown, state_after};
 use super::past::seen_with;
 use super::wire::{NoTurn, turn};
 use crate::call::{Answer, Request};
+use crate::clock::UnixMillis;
 use crate::ledger::decision::{ChoiceName, Needs};
 use crate::ledger::note::{CallNote, Did};
+use crate::ledger::once::{OnceCall, OnceIntent, OnceKey, Standing};
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
+use crate::run::RunId;
 use crate::script::WorldError;
-use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key};
+use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key, once_key};
 use std::time::Duration;
 
 /// Between two tries to write down an answer on a full disk.
@@ -22,8 +26,11 @@ const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
 pub(super) enum Called {
     /// The script's next pass gets an answer, or an error in its place.
     Answered,
-    /// A record that the script has read was changed; nothing was sent.
+    /// A record that the script has read was changed, or the call of this name stands otherwise than was seen; nothing was
+    /// sent.
     Stale,
+    /// Another run may be making the call of this name right now.
+    UnderWay(UnderWay),
     /// The run was taken away.
     Fenced,
     /// The ledger could not write the call down, or the host stops; nothing was sent.
@@ -32,6 +39,14 @@ pub(super) enum Called {
     PutOff(NotNow),
     /// The run cannot go on, unless an operator decides what it needs.
     Dead { why: String, needs: Option<Needs> },
+}
+
+/// A call that another run is making.
+pub(super) struct UnderWay {
+    pub service: String,
+    pub name: String,
+    pub owner: RunId,
+    pub since: UnixMillis,
 }
 
 /// A call that is about to be written down and sent.
@@ -44,6 +59,10 @@ struct Call {
     before: Option<CallState>,
     differs: bool,
     decided: Option<ChoiceName>,
+    /// Of a call with a name.
+    once: Option<OnceIntent>,
+    /// The run from which it is taken over.
+    taken_from: Option<RunId>,
 }
 
 /// Makes the call that a pass ended with.
@@ -74,36 +93,184 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
     let asked = Asked::of(&request, &prepared, &attempt.version);
     let content = asked.content();
     let known = attempt.sight().journal.peek(&asked);
-    match known {
+    let (own, decided) = match known {
         // The pass would have been given it; one that appears now was not there for it.
-        Match::Settled(_) => Called::Stale,
-        Match::CallsChanged => Called::Dead {
-            why: calls_changed(attempt.run.claim.id, &request),
-            needs: Some(Needs::CallsChanged),
-        },
-        Match::New { decided } => {
-            let is_full = attempt.sight().journal.is_full();
-            if let Some(message) = is_full {
-                return failed(attempt, request, &CallError::Refused { message });
+        Match::Settled(_) => return Called::Stale,
+        Match::CallsChanged => {
+            return Called::Dead {
+                why: calls_changed(attempt.run.claim.id, &request),
+                needs: Some(Needs::CallsChanged),
+            };
+        }
+        Match::New { decided } => (None, decided),
+        Match::Again(found) => (Some(found), None),
+    };
+    let Some(name) = request.once.clone() else {
+        return match own {
+            Some(found) => again(attempt, request, content, found, None, reads).await,
+            None => {
+                let new = New {
+                    prepared,
+                    content,
+                    decided,
+                    once: None,
+                };
+                make_new(attempt, request, new, reads).await
             }
-            match new_entry(attempt, &request, &prepared, &content) {
-                Ok(entry) => {
-                    let call = Call {
-                        request,
-                        content,
-                        prepared,
-                        entry,
-                        before: None,
-                        differs: false,
-                        decided,
-                    };
-                    send(attempt, call, reads).await
-                }
-                Err(why) => Called::Dead { why, needs: None },
+        };
+    };
+    let row = attempt.sight().once.take();
+    let (run, now) = (attempt.run.claim.id, attempt.shared.clock.now());
+    let standing = row.as_ref().map(|it| &it.standing);
+    let entry = own.as_ref().map(|it| &it.entry);
+    let intent = |generation| OnceCall::intent(row.as_ref(), generation, now);
+    match way(run, &name, entry, standing) {
+        Way::LookAgain => Called::Stale,
+        Way::Wait { owner } => Called::UnderWay(UnderWay {
+            service: request.service,
+            name,
+            owner,
+            since: row.as_ref().map_or(now, |it| it.intended_at),
+        }),
+        Way::New { generation } => {
+            let new = New {
+                prepared,
+                content,
+                decided,
+                once: Some(intent(generation)),
+            };
+            make_new(attempt, request, new, reads).await
+        }
+        Way::Own { generation } => {
+            let once = Some(intent(generation));
+            match own {
+                Some(found) => again(attempt, request, content, found, once, reads).await,
+                None => Called::Stale,
             }
         }
-        Match::Again(found) => again(attempt, request, content, found, reads).await,
+        Way::TakeOver => match row {
+            Some(row) => take_over(attempt, request, content, row, reads).await,
+            None => Called::Stale,
+        },
     }
+}
+
+/// What a call is that was not made before.
+struct New {
+    prepared: Prepared,
+    content: String,
+    decided: Option<ChoiceName>,
+    once: Option<OnceIntent>,
+}
+
+async fn make_new(attempt: &Attempt, request: Request, new: New, reads: &[Read]) -> Called {
+    let is_full = attempt.sight().journal.is_full();
+    if let Some(message) = is_full {
+        return failed(attempt, request, &CallError::Refused { message });
+    }
+    match new_entry(attempt, &request, &new) {
+        Ok(entry) => {
+            let New {
+                prepared,
+                content,
+                decided,
+                once,
+            } = new;
+            let call = Call {
+                request,
+                content,
+                prepared,
+                entry,
+                before: None,
+                differs: false,
+                decided,
+                once,
+                taken_from: None,
+            };
+            send(attempt, call, reads).await
+        }
+        Err(why) => Called::Dead { why, needs: None },
+    }
+}
+
+/// Goes on with a call that another run began and makes no more: its bytes, its key.
+async fn take_over(
+    attempt: &Attempt,
+    request: Request,
+    content: String,
+    row: OnceCall,
+    reads: &[Read],
+) -> Called {
+    let is_full = attempt.sight().journal.is_full();
+    if let Some(message) = is_full {
+        return failed(attempt, request, &CallError::Refused { message });
+    }
+    let standing = row.standing;
+    let Ok(prepared) = serde_json::from_str::<Prepared>(&row.request) else {
+        let why = format!(
+            "call {} of run {} cannot be read",
+            standing.number, standing.owner
+        );
+        return Called::Dead { why, needs: None };
+    };
+    let differs = row.content != content;
+    let mut once = OnceCall::intent(Some(&row), standing.generation, attempt.shared.clock.now());
+    let mut entry = JournalEntry {
+        number: attempt.sight().journal.next_number(),
+        state: standing.state,
+        service: prepared.service.clone(),
+        method: prepared.method.as_str().into(),
+        url: prepared.url.clone(),
+        path: row.path,
+        request: row.request,
+        content: row.content,
+        idempotency_key: row.idempotency_key,
+        version: attempt.version.to_string(),
+        now: attempt.now(),
+        seen: None,
+        intended_at: row.intended_at,
+        answered_at: None,
+        answer: None,
+        decided: None,
+        once: request.once.clone(),
+        given_to: None,
+    };
+    if standing.state == CallState::Intended {
+        // First it is this run's, and then that of whoever decides whether it may be sent.
+        let new = std::mem::take(&mut attempt.sight().seen);
+        entry.seen = seen_with(&entry, &attempt.version, attempt.now(), new);
+        let intent = Intent {
+            claim: attempt.run.claim,
+            entry: entry.clone(),
+            reads: reads.to_vec(),
+            once: Some(once),
+        };
+        match attempt.shared.ledger.intent(intent).await {
+            Ok(Applied::Done) => {}
+            Ok(Applied::Stale) => return Called::Stale,
+            Ok(Applied::Fenced) => return Called::Fenced,
+            Err(_) => return Called::Unwritten,
+        }
+        once.expected = Some(Standing {
+            owner: attempt.run.claim.id,
+            number: entry.number,
+            is_under_way: true,
+            ..standing
+        });
+        attempt.sight().journal.put(entry.clone(), &content);
+    }
+    let call = Call {
+        request,
+        content,
+        prepared,
+        before: Some(entry.state),
+        differs,
+        decided: None,
+        entry,
+        once: Some(once),
+        taken_from: Some(standing.owner),
+    };
+    send(attempt, call, reads).await
 }
 
 /// Sends a call again, word for word as it went out before: the service may have kept it under its key.
@@ -112,13 +279,16 @@ async fn again(
     request: Request,
     content: String,
     found: Found,
+    once: Option<OnceIntent>,
     reads: &[Read],
 ) -> Called {
     let Found {
-        entry,
+        mut entry,
         differs,
         decided,
     } = found;
+    // One of before the script said so has the name from now on.
+    entry.once = request.once.clone().or(entry.once);
     let Ok(prepared) = serde_json::from_str::<Prepared>(&entry.request) else {
         let why = format!("call {} of the journal cannot be read", entry.number);
         return Called::Dead { why, needs: None };
@@ -131,6 +301,8 @@ async fn again(
         differs,
         decided: decided.or(entry.decided),
         entry,
+        once,
+        taken_from: None,
     };
     send(attempt, call, reads).await
 }
@@ -147,31 +319,36 @@ fn give_up_unknown(attempt: &Attempt, call: &Call) -> Option<Called> {
         number: Some(entry.number),
         differs: call.differs,
         decided: call.decided,
+        run: call.taken_from,
         ..CallNote::of(&call.request, Did::OutcomeUnknown)
     });
     let needs = Some(Needs::OutcomeUnknown { call: entry.number });
     Some(Called::Dead { why, needs })
 }
 
-fn new_entry(
-    attempt: &Attempt,
-    request: &Request,
-    prepared: &Prepared,
-    content: &str,
-) -> Result<JournalEntry, String> {
+fn new_entry(attempt: &Attempt, request: &Request, new: &New) -> Result<JournalEntry, String> {
+    let New {
+        prepared,
+        content,
+        once,
+        decided: _,
+    } = new;
     let Some(event) = attempt.event() else {
         return Err("its event is not at hand".into());
     };
     let sight = attempt.sight();
-    let idempotency_key = idempotency_key(&KeyParts {
-        scope: &event.scope,
-        event_id: &event.envelope.id,
-        handler: &attempt.run.handler,
-        replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
-        call: prepared,
-        nth: sight.journal.count_of(content) + 1,
-        generation: sight.journal.generation(content),
-    });
+    let idempotency_key = match (&request.once, once) {
+        (Some(name), Some(it)) => once_key(&prepared.service, name, it.generation),
+        (Some(_), None) | (None, _) => idempotency_key(&KeyParts {
+            scope: &event.scope,
+            event_id: &event.envelope.id,
+            handler: &attempt.run.handler,
+            replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
+            call: prepared,
+            nth: sight.journal.count_of(content) + 1,
+            generation: sight.journal.generation(content),
+        }),
+    };
     Ok(JournalEntry {
         number: sight.journal.next_number(),
         state: CallState::Intended,
@@ -180,7 +357,7 @@ fn new_entry(
         url: prepared.url.clone(),
         path: Some(request.path.clone()),
         request: serde_json::to_string(prepared).map_err(|it| it.to_string())?,
-        content: content.to_owned(),
+        content: content.clone(),
         idempotency_key,
         version: attempt.version.to_string(),
         now: attempt.now(),
@@ -189,6 +366,8 @@ fn new_entry(
         answered_at: None,
         answer: None,
         decided: None,
+        once: request.once.clone(),
+        given_to: None,
     })
 }
 
@@ -214,6 +393,8 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         before,
         differs,
         decided,
+        once,
+        taken_from,
     } = call;
     if before.is_none() {
         entry.intended_at = attempt.shared.clock.now();
@@ -229,6 +410,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         claim: attempt.run.claim,
         entry: entry.clone(),
         reads: reads.to_vec(),
+        once,
     };
     match ledger.intent(intent).await {
         Ok(Applied::Done) => attempt.end_turn_alone(),
@@ -266,9 +448,14 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         state,
         answer,
         decided: entry.decided,
+        once: once_key_of(&entry),
         at: attempt.shared.clock.now(),
     };
-    match write_down(ledger, settle).await {
+    let written = write_down(ledger, settle).await;
+    if let Some(name) = &entry.once {
+        attempt.shared.once.has_ended(&entry.service, name);
+    }
+    match written {
         Ok(Applied::Done | Applied::Stale) => {}
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
@@ -283,6 +470,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         status: sent.as_ref().ok().map(|it| it.status),
         differs,
         decided,
+        run: taken_from,
         ..CallNote::of(&request, did)
     };
     {
@@ -304,6 +492,14 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         }
         Err(error) => failed(attempt, request, &error),
     }
+}
+
+fn once_key_of(entry: &JournalEntry) -> Option<OnceKey> {
+    Some(OnceKey {
+        service: entry.service.clone(),
+        name: entry.once.clone()?,
+        idempotency_key: entry.idempotency_key.clone(),
+    })
 }
 
 fn no_turn(attempt: &Attempt, request: Request, why: NoTurn) -> Called {

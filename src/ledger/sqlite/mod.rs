@@ -10,6 +10,7 @@ mod journal;
 pub mod list;
 pub mod many;
 mod migrate;
+mod once;
 mod order;
 pub mod read;
 mod seen;

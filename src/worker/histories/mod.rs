@@ -7,6 +7,7 @@ mod script;
 pub(super) mod service;
 
 use super::Shared;
+use super::attempt::Once;
 use super::engines::Engines;
 use super::lost::Lost;
 use super::wire::Wire;
@@ -133,6 +134,7 @@ impl World {
             reader: Arc::new(Mutex::new(Reader::open(&folder).unwrap())),
             tried: Arc::new(Notify::new()),
             held_late: Arc::default(),
+            once: Once::with_patience(std::time::Duration::from_millis(1)),
             wire: Wire::Model(model.clone()),
         });
         Self {
