@@ -34,6 +34,8 @@ pub struct Standing {
     pub generation: i64,
     /// It has no answer, and its owner is ready or waiting: it may be on its way right now.
     pub is_under_way: bool,
+    /// It has no answer, and its owner is dead until somebody says what became of it.
+    pub waits_for_word: bool,
 }
 
 /// What an intent does to the row of its name.

@@ -2,7 +2,7 @@
 
 use super::attempt::Attempt;
 use super::journal::{Asked, Found, Match};
-use super::once::{Way, way};
+use super::once::{Way, is_waited_for, way};
 use super::outcome::{calls_changed, outcome_unknown, state_after};
 use super::past::seen_with;
 use super::wire::{NoTurn, turn};
@@ -41,12 +41,14 @@ pub(super) enum Called {
     Dead { why: String, needs: Option<Needs> },
 }
 
-/// A call that another run is making.
+/// A call that another run is making, as far as is known.
 pub(super) struct UnderWay {
     pub service: String,
     pub name: String,
     pub owner: RunId,
     pub since: UnixMillis,
+    /// It waits for somebody's word about the call.
+    pub for_word: bool,
 }
 
 /// A call that is about to be written down and sent.
@@ -124,9 +126,16 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
     let standing = row.as_ref().map(|it| &it.standing);
     let entry = own.as_ref().map(|it| &it.entry);
     let intent = |generation| OnceCall::intent(row.as_ref(), generation, now);
-    match way(run, &name, entry, standing) {
+    let services = &attempt.in_force.config.services;
+    let service = services.iter().find(|it| *it.name == *request.service);
+    let keys_kept = service.and_then(|it| it.idempotency);
+    let is_waited_for = row
+        .as_ref()
+        .is_some_and(|it| is_waited_for(it.intended_at, keys_kept, now));
+    match way(run, &name, entry, standing, is_waited_for) {
         Way::LookAgain => Called::Stale,
-        Way::Wait { owner } => Called::UnderWay(UnderWay {
+        Way::Wait { owner, for_word } => Called::UnderWay(UnderWay {
+            for_word,
             service: request.service,
             name,
             owner,
@@ -255,6 +264,7 @@ async fn take_over(
             owner: attempt.run.claim.id,
             number: entry.number,
             is_under_way: true,
+            waits_for_word: false,
             ..standing
         });
         attempt.sight().journal.put(entry.clone(), &content);
@@ -268,7 +278,7 @@ async fn take_over(
         decided: None,
         entry,
         once: Some(once),
-        taken_from: Some(standing.owner),
+        taken_from: Some(standing.owner).filter(|it| *it != attempt.run.claim.id),
     };
     send(attempt, call, reads).await
 }

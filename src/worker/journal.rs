@@ -103,6 +103,15 @@ impl Journal {
         };
         match entry.state {
             CallState::Settled => Match::Settled(found(decided.or(entry.decided))),
+            CallState::Intended | CallState::Unsettled if !asked.has_name_of(&entry) => {
+                match self.matching {
+                    Matching::Reuse => Match::Again(found(decided)),
+                    Matching::Again { through } if entry.number <= through => Match::New {
+                        decided: Some(ChoiceName::Again),
+                    },
+                    Matching::Usual | Matching::Again { .. } => Match::CallsChanged,
+                }
+            }
             CallState::Intended | CallState::Unsettled => Match::Again(found(decided)),
             CallState::Refused | CallState::Unsent => Match::New { decided },
         }
@@ -275,6 +284,11 @@ impl<'a> Asked<'a> {
             None => entry.url == self.url,
         };
         is_same_place && entry.service == self.service && entry.method == self.method
+    }
+
+    /// Whether the entry may go out again for this call: others may ask for its name, and wait for it or take it over.
+    fn has_name_of(&self, entry: &JournalEntry) -> bool {
+        entry.once.is_none() || entry.once.as_deref() == self.once
     }
 
     /// Whether names leave it open that a call is this entry. In one version of a script two names are two calls, and a

@@ -6,6 +6,10 @@ use crate::ledger::request::{CallState, JournalEntry};
 use crate::run::RunId;
 use std::time::Duration;
 
+/// For so long others wait for a run that has no answer, or for as long as the service keeps keys, if that is longer: then
+/// the run may not send it again either. It may have come to wait for one of them, by an edit.
+const WAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Between two looks at a call that another run is making.
 const LOOK_AFTER_MIN: Duration = Duration::from_secs(1);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
@@ -19,9 +23,9 @@ pub(super) enum Way {
     Own { generation: i64 },
     /// Another run's, which makes it no more: its bytes go out with its key, if they may.
     TakeOver,
-    /// Another run may be making it right now.
-    Wait { owner: RunId },
-    /// It has been answered, or this run's journal is not what it was: look again.
+    /// Another run may be making it right now, or somebody is to say what became of it: there, not here, too.
+    Wait { owner: RunId, for_word: bool },
+    /// It has been answered meanwhile.
     LookAgain,
 }
 
@@ -32,6 +36,7 @@ pub(super) fn way(
     name: &str,
     own: Option<&JournalEntry>,
     row: Option<&Standing>,
+    is_waited_for: bool,
 ) -> Way {
     let Some(row) = row else {
         return match own {
@@ -53,12 +58,27 @@ pub(super) fn way(
         CallState::Intended | CallState::Unsettled if row.owner == run => {
             match own.is_some_and(|it| it.number == row.number) {
                 true => Way::Own { generation },
-                false => Way::LookAgain,
+                // Its entry has another name since an edit.
+                false => Way::TakeOver,
             }
         }
-        CallState::Intended if row.is_under_way => Way::Wait { owner: row.owner },
+        CallState::Intended if row.waits_for_word || row.is_under_way && is_waited_for => {
+            Way::Wait {
+                owner: row.owner,
+                for_word: row.waits_for_word,
+            }
+        }
         CallState::Intended | CallState::Unsettled => Way::TakeOver,
     }
+}
+
+/// Whether a call that was written down then, at a service that keeps keys for so long, is worth waiting for.
+pub(super) fn is_waited_for(
+    intended_at: UnixMillis,
+    keys_kept: Option<Duration>,
+    now: UnixMillis,
+) -> bool {
+    now < intended_at.after(keys_kept.unwrap_or_default().max(WAITED_FOR))
 }
 
 /// When to look again at a call that has been under way since then.
@@ -69,8 +89,13 @@ pub(super) fn look_again_at(under_way_since: UnixMillis, now: UnixMillis) -> Uni
 }
 
 /// Why a run waits that waits for another's call.
-pub(super) fn why_waiting(owner: RunId, name: &str) -> String {
-    format!("waits for run {owner}, which is making the call `{name}`")
+pub(super) fn why_waiting(owner: RunId, name: &str, for_word: bool) -> String {
+    match for_word {
+        false => format!("waits for run {owner}, which is making the call `{name}`"),
+        true => format!(
+            "waits for run {owner}, which is dead until somebody says what became of the call `{name}`"
+        ),
+    }
 }
 
 impl OnceCall {

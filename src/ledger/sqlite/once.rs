@@ -4,7 +4,7 @@ use super::super::once::{OnceCall, OnceIntent, Standing};
 use super::super::request::{CallState, JournalEntry, Settle};
 use super::read::Reader;
 use crate::clock::UnixMillis;
-use crate::run::RunId;
+use crate::run::{RunId, State};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
@@ -16,20 +16,21 @@ impl Reader {
     pub fn once(&self, service: &str, name: &str) -> rusqlite::Result<Option<OnceCall>> {
         self.connection
             .prepare_cached(
-                "SELECT run, number, state, generation, state = 'intended' AND EXISTS
-                   (SELECT 1 FROM runs_open WHERE id = run AND runs_open.state IN ('ready', 'waiting')),
+                "SELECT run, number, state, generation, (SELECT state FROM runs_open WHERE id = run),
+                   (SELECT 1 FROM runs_open WHERE id = run AND needs = 'outcome_unknown'
+                    AND coalesce(needs_call, number) = number),
                    path, request, content, idempotency_key, intended_at, answer
                  FROM once WHERE service = ?1 AND name = ?2",
             )?
             .query_row([service, name], |row| {
-                let answer: Option<String> = row.get(10)?;
+                let answer: Option<String> = row.get(11)?;
                 Ok(OnceCall {
                     standing: standing(row)?,
-                    path: row.get(5)?,
-                    request: row.get(6)?,
-                    content: row.get(7)?,
-                    idempotency_key: row.get(8)?,
-                    intended_at: UnixMillis(row.get(9)?),
+                    path: row.get(6)?,
+                    request: row.get(7)?,
+                    content: row.get(8)?,
+                    idempotency_key: row.get(9)?,
+                    intended_at: UnixMillis(row.get(10)?),
                     answer: answer.and_then(|it| serde_json::from_str(&it).ok()),
                 })
             })
@@ -46,8 +47,9 @@ pub(super) fn is_as_expected(
 ) -> rusqlite::Result<bool> {
     let found = connection
         .prepare_cached(
-            "SELECT run, number, state, generation, state = 'intended' AND EXISTS
-               (SELECT 1 FROM runs_open WHERE id = run AND runs_open.state IN ('ready', 'waiting'))
+            "SELECT run, number, state, generation, (SELECT state FROM runs_open WHERE id = run),
+               (SELECT 1 FROM runs_open WHERE id = run AND needs = 'outcome_unknown'
+                AND coalesce(needs_call, number) = number)
              FROM once WHERE service = ?1 AND name = ?2",
         )?
         .query_row([service, name], standing)
@@ -246,14 +248,24 @@ pub(super) fn prune(
     Ok(())
 }
 
-/// Reads `run, number, state, generation, is_under_way`.
+/// Reads `run, number, state, generation`, the state of the owner's run, and whether that waits for a word about the call.
 fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     let state: String = row.get(2)?;
+    let state = CallState::parse(&state).unwrap_or(CallState::Intended);
+    let of_owner: Option<String> = row.get(4)?;
+    let needs_word: Option<bool> = row.get(5)?;
+    let is_unanswered = state == CallState::Intended;
+    let (may_go_on, is_dead) = match of_owner.as_deref().and_then(State::parse) {
+        Some(State::Ready | State::Waiting) => (true, false),
+        Some(State::Dead) => (false, true),
+        Some(State::Held | State::Done | State::Skipped | State::Dropped) | None => (false, false),
+    };
     Ok(Standing {
         owner: RunId(row.get(0)?),
         number: row.get(1)?,
-        state: CallState::parse(&state).unwrap_or(CallState::Intended),
+        state,
         generation: row.get(3)?,
-        is_under_way: row.get(4)?,
+        is_under_way: is_unanswered && may_go_on,
+        waits_for_word: is_unanswered && is_dead && needs_word == Some(true),
     })
 }

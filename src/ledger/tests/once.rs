@@ -130,7 +130,7 @@ async fn who_decided_on_what_is_no_longer_so_writes_nothing() {
     let seen = Some(&under_way);
     assert_eq!(scene.intend(claim(2, 0), "k0", seen).await, Applied::Stale);
     let given_up = scene.once("n").unwrap();
-    assert!(!given_up.standing.is_under_way);
+    assert!(!given_up.standing.is_under_way && given_up.standing.waits_for_word);
     let order = Order::Retry {
         run: run(1),
         decision: None,

@@ -109,7 +109,7 @@ impl Attempt {
             state: State::Waiting,
             due_at: Some(until),
             waits_for: None,
-            why: why_waiting(it.owner, &it.name),
+            why: why_waiting(it.owner, &it.name, it.for_word),
             needs: None,
             attempts: self.run.attempts,
             attempt: None,

@@ -385,3 +385,24 @@ fn what_another_run_has_taken_over_counts_no_longer_unless_it_was_settled() {
     let journal = Journal::new(vec![given(CallState::Settled)], Matching::Usual);
     assert!(matches!(journal.peek(&asked), Match::Settled(_)));
 }
+
+#[test]
+fn an_edit_that_changes_the_name_of_a_call_without_a_lasting_answer_is_decided_by_somebody() {
+    let named = JournalEntry {
+        once: Some("n".into()),
+        ..entry(1, "a", CallState::Unsettled, "v1")
+    };
+    for once in [None, Some("m")] {
+        let asked = Asked {
+            once,
+            ..asked("a", "v2")
+        };
+        let found = |matching| Journal::new(vec![named.clone()], matching).peek(&asked);
+        assert_eq!(found(Matching::Usual), Match::CallsChanged);
+        let again = Match::New {
+            decided: Some(ChoiceName::Again),
+        };
+        assert_eq!(found(Matching::Again { through: 1 }), again);
+        assert!(matches!(found(Matching::Reuse), Match::Again(_)));
+    }
+}

@@ -11,6 +11,7 @@ fn row(owner: RunId, state: CallState, is_under_way: bool) -> Option<Standing> {
         state,
         generation: 3,
         is_under_way,
+        waits_for_word: false,
     })
 }
 
@@ -40,7 +41,7 @@ fn own(name: Option<&str>) -> Option<JournalEntry> {
 
 #[track_caller]
 fn check(own: Option<JournalEntry>, row: Option<Standing>, expected: Way) {
-    assert_eq!(way(ME, "n", own.as_ref(), row.as_ref()), expected);
+    assert_eq!(way(ME, "n", own.as_ref(), row.as_ref(), true), expected);
 }
 
 #[test]
@@ -55,8 +56,8 @@ fn its_own_call_goes_on_as_its_journal_says() {
     for state in [Intended, Unsettled] {
         let row = row(ME, state, state == Intended);
         check(own(Some("n")), row, Way::Own { generation: 3 });
-        // A journal that does not know it was read before.
-        check(None, row, Way::LookAgain);
+        // Its entry has another name since an edit.
+        check(None, row, Way::TakeOver);
     }
     check(None, row(ME, Refused, false), Way::New { generation: 4 });
 }
@@ -76,8 +77,44 @@ fn an_answered_failure_is_taken_over_and_an_unanswered_call_only_when_its_owner_
         check(own.clone(), row(OTHER, Unsettled, false), Way::TakeOver);
         check(own.clone(), row(OTHER, Intended, false), Way::TakeOver);
         let under_way = row(OTHER, Intended, true);
-        check(own, under_way, Way::Wait { owner: OTHER });
+        check(own, under_way, waiting(false));
     }
+}
+
+#[test]
+fn a_word_about_a_call_is_said_in_one_place() {
+    let row = row(OTHER, Intended, false).map(|it| Standing {
+        waits_for_word: true,
+        ..it
+    });
+    check(None, row, waiting(true));
+    check(own(Some("n")), row, waiting(true));
+    // However long that takes.
+    assert_eq!(way(ME, "n", None, row.as_ref(), false), waiting(true));
+}
+
+fn waiting(for_word: bool) -> Way {
+    let owner = OTHER;
+    Way::Wait { owner, for_word }
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_call_that_has_no_answer() {
+    let under_way = row(OTHER, Intended, true);
+    let it = way(ME, "n", None, under_way.as_ref(), false);
+    assert_eq!(it, Way::TakeOver);
+    let hours = |it: u64| Duration::from_secs(it * 3600);
+    let now = UnixMillis(0).after(hours(30));
+    let check = |kept| is_waited_for(UnixMillis(0), kept, now);
+    assert_eq!(
+        [None, Some(hours(1)), Some(hours(24)), Some(hours(31))].map(check),
+        [false, false, false, true]
+    );
+    assert!(is_waited_for(
+        UnixMillis(0),
+        None,
+        UnixMillis(0).after(hours(23))
+    ));
 }
 
 #[test]

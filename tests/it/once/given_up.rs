@@ -119,20 +119,21 @@ fn what_nobody_knows_of_a_dropped_owner_waits_for_a_word_with_whoever_comes_next
 }
 
 #[test]
-fn the_word_is_said_where_the_call_is_and_a_plain_retry_of_the_former_owner_gets_the_answer() {
+fn a_word_about_a_call_is_said_once_and_who_waits_for_it_meanwhile_says_so() {
     let service = FakeService::start();
     let host = unknown(&service);
-    let (first, second) = (FIRST.to_string(), SECOND.to_string());
     post(&host, BOTH[1]);
-    dead(&host, SECOND);
-    let complaint = told(&host, &["runs", "retry", &first, "--resend"], false);
-    assert!(
-        complaint.contains("was taken over by run 20001"),
-        "{complaint}"
+    let ledger = host.ledger();
+    let why = "waits for run 10001, which is dead until somebody says what became of the call `paid-in_1`";
+    eventually(SOON, || {
+        ledger.texts("SELECT why FROM runs_open WHERE state = 'waiting' AND due_at IS NOT NULL")
+            == [why]
+    });
+    told(
+        &host,
+        &["runs", "retry", &FIRST.to_string(), "--resend"],
+        true,
     );
-    told(&host, &["runs", "retry", &second, "--resend"], true);
-    done_but_dead(&host);
-    told(&host, &["runs", "retry", &first], true);
     done(&host, 2);
     assert_eq!(service.asked().len(), 2);
     booked(&host, 1);
