@@ -1,23 +1,26 @@
 //! Making a call for a script: written down before it is sent, and when it is answered.
 
+mod named;
+
 use super::attempt::Attempt;
 use super::journal::{Asked, Found, Match};
-use super::once::{Way, is_waited_for, way};
 use super::outcome::{calls_changed, outcome_unknown, state_after};
 use super::past::seen_with;
 use super::wire::{NoTurn, turn};
 use crate::call::{Answer, Request};
-use crate::clock::UnixMillis;
 use crate::ledger::decision::{ChoiceName, Needs};
 use crate::ledger::note::{CallNote, Did};
-use crate::ledger::once::{OnceCall, OnceIntent, OnceKey, Standing};
+use crate::ledger::once::OnceIntent;
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
 use crate::run::RunId;
 use crate::script::WorldError;
 use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key, once_key};
+use named::Named;
 use std::time::Duration;
+
+pub(super) use named::UnderWay;
 
 /// Between two tries to write down an answer on a full disk.
 const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
@@ -39,16 +42,6 @@ pub(super) enum Called {
     PutOff(NotNow),
     /// The run cannot go on, unless an operator decides what it needs.
     Dead { why: String, needs: Option<Needs> },
-}
-
-/// A call that another run is making, as far as is known.
-pub(super) struct UnderWay {
-    pub service: String,
-    pub name: String,
-    pub owner: RunId,
-    pub since: UnixMillis,
-    /// It waits for somebody's word about the call.
-    pub for_word: bool,
 }
 
 /// A call that is about to be written down and sent.
@@ -107,60 +100,26 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
         Match::New { decided } => (None, decided),
         Match::Again(found) => (Some(found), None),
     };
-    let Some(name) = request.once.clone() else {
-        return match own {
-            Some(found) => again(attempt, request, content, found, None, reads).await,
-            None => {
-                let new = New {
-                    prepared,
-                    content,
-                    decided,
-                    once: None,
-                };
-                make_new(attempt, request, new, reads).await
-            }
+    if request.once.is_some() {
+        let asked = Named {
+            prepared,
+            content,
+            own,
+            decided,
         };
-    };
-    let row = attempt.sight().once.take();
-    let (run, now) = (attempt.run.claim.id, attempt.shared.clock.now());
-    let standing = row.as_ref().map(|it| &it.standing);
-    let entry = own.as_ref().map(|it| &it.entry);
-    let intent = |generation| OnceCall::intent(row.as_ref(), generation, now);
-    let services = &attempt.in_force.config.services;
-    let service = services.iter().find(|it| *it.name == *request.service);
-    let keys_kept = service.and_then(|it| it.idempotency);
-    let is_waited_for = row
-        .as_ref()
-        .is_some_and(|it| is_waited_for(it.intended_at, keys_kept, now));
-    match way(run, &name, entry, standing, is_waited_for) {
-        Way::LookAgain => Called::Stale,
-        Way::Wait { owner, for_word } => Called::UnderWay(UnderWay {
-            for_word,
-            service: request.service,
-            name,
-            owner,
-            since: row.as_ref().map_or(now, |it| it.intended_at),
-        }),
-        Way::New { generation } => {
+        return named::make(attempt, request, asked, reads).await;
+    }
+    match own {
+        Some(found) => again(attempt, request, content, found, None, reads).await,
+        None => {
             let new = New {
                 prepared,
                 content,
                 decided,
-                once: Some(intent(generation)),
+                once: None,
             };
             make_new(attempt, request, new, reads).await
         }
-        Way::Own { generation } => {
-            let once = Some(intent(generation));
-            match own {
-                Some(found) => again(attempt, request, content, found, once, reads).await,
-                None => Called::Stale,
-            }
-        }
-        Way::TakeOver => match row {
-            Some(row) => take_over(attempt, request, content, row, reads).await,
-            None => Called::Stale,
-        },
     }
 }
 
@@ -200,87 +159,6 @@ async fn make_new(attempt: &Attempt, request: Request, new: New, reads: &[Read])
         }
         Err(why) => Called::Dead { why, needs: None },
     }
-}
-
-/// Goes on with a call that another run began and makes no more: its bytes, its key.
-async fn take_over(
-    attempt: &Attempt,
-    request: Request,
-    content: String,
-    row: OnceCall,
-    reads: &[Read],
-) -> Called {
-    let is_full = attempt.sight().journal.is_full();
-    if let Some(message) = is_full {
-        return failed(attempt, request, &CallError::Refused { message });
-    }
-    let standing = row.standing;
-    let Ok(prepared) = serde_json::from_str::<Prepared>(&row.request) else {
-        let why = format!(
-            "call {} of run {} cannot be read",
-            standing.number, standing.owner
-        );
-        return Called::Dead { why, needs: None };
-    };
-    let differs = row.content != content;
-    let mut once = OnceCall::intent(Some(&row), standing.generation, attempt.shared.clock.now());
-    let mut entry = JournalEntry {
-        number: attempt.sight().journal.next_number(),
-        state: standing.state,
-        service: prepared.service.clone(),
-        method: prepared.method.as_str().into(),
-        url: prepared.url.clone(),
-        path: row.path,
-        request: row.request,
-        content: row.content,
-        idempotency_key: row.idempotency_key,
-        version: attempt.version.to_string(),
-        now: attempt.now(),
-        seen: None,
-        intended_at: row.intended_at,
-        answered_at: None,
-        answer: None,
-        decided: None,
-        once: request.once.clone(),
-        given_to: None,
-    };
-    if standing.state == CallState::Intended {
-        // First it is this run's, and then that of whoever decides whether it may be sent.
-        let new = std::mem::take(&mut attempt.sight().seen);
-        entry.seen = seen_with(&entry, &attempt.version, attempt.now(), new);
-        let intent = Intent {
-            claim: attempt.run.claim,
-            entry: entry.clone(),
-            reads: reads.to_vec(),
-            once: Some(once),
-        };
-        match attempt.shared.ledger.intent(intent).await {
-            Ok(Applied::Done) => {}
-            Ok(Applied::Stale) => return Called::Stale,
-            Ok(Applied::Fenced) => return Called::Fenced,
-            Err(_) => return Called::Unwritten,
-        }
-        once.expected = Some(Standing {
-            owner: attempt.run.claim.id,
-            number: entry.number,
-            is_under_way: true,
-            waits_for_word: false,
-            ..standing
-        });
-        attempt.sight().journal.put(entry.clone(), &content);
-    }
-    let call = Call {
-        request,
-        content,
-        prepared,
-        before: Some(entry.state),
-        differs,
-        decided: None,
-        entry,
-        once: Some(once),
-        taken_from: Some(standing.owner).filter(|it| *it != attempt.run.claim.id),
-    };
-    send(attempt, call, reads).await
 }
 
 /// Sends a call again, word for word as it went out before: the service may have kept it under its key.
@@ -458,7 +336,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         state,
         answer,
         decided: entry.decided,
-        once: once_key_of(&entry),
+        once: named::key_of(&entry),
         at: attempt.shared.clock.now(),
     };
     let written = write_down(ledger, settle).await;
@@ -502,14 +380,6 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         }
         Err(error) => failed(attempt, request, &error),
     }
-}
-
-fn once_key_of(entry: &JournalEntry) -> Option<OnceKey> {
-    Some(OnceKey {
-        service: entry.service.clone(),
-        name: entry.once.clone()?,
-        idempotency_key: entry.idempotency_key.clone(),
-    })
 }
 
 fn no_turn(attempt: &Attempt, request: Request, why: NoTurn) -> Called {
