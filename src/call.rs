@@ -48,6 +48,9 @@ pub struct Request {
     pub body: Option<String>,
     /// Statuses outside 2xx that the script wants to see as answers.
     pub accept: Vec<u16>,
+    /// A name at its service, by which it is made once over all runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
 }
 
 /// What a service answered.

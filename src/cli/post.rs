@@ -80,6 +80,7 @@ impl Poster {
             headers,
             body: Some(body),
             accept: Vec::new(),
+            once: None,
         };
         let caller = Caller {
             handler: Self::SERVICE.into(),

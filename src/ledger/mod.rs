@@ -8,6 +8,7 @@ pub mod decision;
 pub mod desk;
 pub mod folder;
 pub mod note;
+pub mod once;
 mod queue;
 pub mod request;
 pub mod running;
@@ -91,7 +92,7 @@ pub(crate) enum Operation {
     Accept(Accept),
     Commit(Commit),
     Postpone(Postpone),
-    Intent(Intent),
+    Intent(Box<Intent>),
     Settle(Settle),
     Order(Order),
 }
@@ -135,7 +136,7 @@ impl Ledger {
     }
 
     pub async fn intent(&self, intent: Intent) -> Result<Applied, LedgerError> {
-        self.apply(Operation::Intent(intent)).await
+        self.apply(Operation::Intent(Box::new(intent))).await
     }
 
     pub async fn settle(&self, settle: Settle) -> Result<Applied, LedgerError> {

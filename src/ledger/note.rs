@@ -3,6 +3,7 @@
 use super::decision::ChoiceName;
 use super::request::CallState;
 use crate::call::{Method, Request};
+use crate::run::RunId;
 use serde::{Deserialize, Serialize};
 
 /// The most calls that an attempt's report tells of: as many as `limits.calls_max` may be.
@@ -18,7 +19,13 @@ pub struct CallNote {
     pub service: String,
     pub method: Method,
     pub path: String,
+    /// Its name, if it is made once over all runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
     pub did: Did,
+    /// The run whose call has given the answer, or from which the call was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// What had become of the call when the attempt went on; none when nothing was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub became: Option<CallState>,
@@ -41,6 +48,8 @@ pub enum Did {
     FromJournal,
     /// The stored bytes went out again with the stored key.
     SentAgain,
+    /// Not sent: another run has made the call of this name, and this is its answer.
+    FromOtherRun,
     /// Not sent: whether it arrived before is unknown.
     OutcomeUnknown,
     /// Not sent: which earlier call it is, is not certain.
@@ -55,7 +64,9 @@ impl CallNote {
             service: request.service.clone(),
             method: request.method,
             path: request.path.chars().take(PATH_NOTED_CHARS_MAX).collect(),
+            once: request.once.clone(),
             did,
+            run: None,
             became: None,
             status: None,
             differs: false,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::compress::Packed;
 use super::decision::{ChoiceName, Decision, Needs};
+use super::once::{OnceIntent, OnceKey};
 use super::version_decision::VersionDecision;
 
 /// Store an event with the runs that it gives.
@@ -84,12 +85,15 @@ pub struct Postpone {
     pub attempt: Option<AttemptReport>,
 }
 
-/// Write a call down before it is sent. Refused as stale when a record that the script has read changed meanwhile.
+/// Write a call down before it is sent. Refused as stale when a record that the script has read changed meanwhile, or the
+/// call of its name stands otherwise than expected.
 #[derive(Debug)]
 pub struct Intent {
     pub claim: Claim,
     pub entry: JournalEntry,
     pub reads: Vec<Read>,
+    /// Of a call with a name.
+    pub once: Option<OnceIntent>,
 }
 
 /// Write down what became of a call.
@@ -101,6 +105,8 @@ pub struct Settle {
     pub answer: Option<Answer>,
     /// An operator's word on the call that still counts, since it never left.
     pub decided: Option<ChoiceName>,
+    /// Of a call with a name.
+    pub once: Option<OnceKey>,
     pub at: UnixMillis,
 }
 
@@ -130,6 +136,10 @@ pub struct JournalEntry {
     pub answer: Option<Answer>,
     /// An operator's word on this call: `resend` until it is sent, `settle` for ever.
     pub decided: Option<ChoiceName>,
+    /// Its name, by which it is made once over all runs.
+    pub once: Option<String>,
+    /// The run that took it over; unless it is settled, it counts no longer.
+    pub given_to: Option<RunId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -13,6 +13,7 @@ use crate::run::{Lane, State};
 use bytes::Bytes;
 
 mod calls;
+mod once;
 mod runs;
 mod schema;
 mod versions;

@@ -58,3 +58,18 @@ pub fn idempotency_key(parts: &KeyParts<'_>) -> String {
     add(&generation.to_be_bytes());
     hex::encode(&hash.finalize()[..16])
 }
+
+/// The key of a call that is made once over all runs: nothing of the run is in it, so that a ledger which was restored
+/// from a backup asks with the same key, whichever of its events comes first.
+pub fn once_key(service: &str, name: &str, generation: i64) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    };
+    add(b"hookyard idempotency key of a call made once 1");
+    add(service.as_bytes());
+    add(name.as_bytes());
+    add(&generation.to_be_bytes());
+    hex::encode(&hash.finalize()[..16])
+}

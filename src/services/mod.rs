@@ -29,7 +29,7 @@ mod tls;
 
 pub use answer::retry_after;
 pub use gate::{Caller, NotNow, Turn};
-pub use key::{KeyParts, idempotency_key};
+pub use key::{KeyParts, idempotency_key, once_key};
 pub use prepared::{BODY_BYTES_MAX, Prepared};
 pub use stand_in::{Asked, stand_in};
 pub use status::{Health, LastError, RateUse, ServiceStatus};

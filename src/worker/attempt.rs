@@ -3,6 +3,7 @@
 mod end;
 mod losses;
 mod pass;
+mod under_way;
 
 use super::Shared;
 use super::calls::{self, Called};
@@ -21,6 +22,7 @@ use losses::{Contention, LOSSES_MAX};
 use pass::{NoPass, Passed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
+pub(super) use under_way::Once;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +133,9 @@ impl Attempt {
         };
         self.sight = Arc::new(Mutex::new(Sight::with(notes, kept)));
         let mut is_first = true;
+        let mut waiting = None;
         loop {
+            self.shared.once.before_a_look(&mut waiting);
             let passed = match self.pass(is_first).await {
                 Ok(it) => it,
                 Err(NoPass::EventGone) => {
@@ -163,6 +167,10 @@ impl Attempt {
                     Called::Stale => return None,
                     Called::Fenced => return Some(End::Fenced),
                     Called::Unwritten => return Some(End::Unwritten),
+                    Called::UnderWay(it) => match self.wait_for(it, &mut waiting).await {
+                        None => {}
+                        Some(end) => return Some(end),
+                    },
                     Called::PutOff(it) => return Some(self.put_off(it, log).await),
                     Called::Dead { why, needs } => {
                         return Some(self.give_up(why, needs, None, log).await);

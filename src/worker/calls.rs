@@ -1,5 +1,7 @@
 //! Making a call for a script: written down before it is sent, and when it is answered.
 
+mod named;
+
 use super::attempt::Attempt;
 use super::journal::{Asked, Found, Match};
 use super::outcome::{calls_changed, outcome_unknown, state_after};
@@ -8,12 +10,17 @@ use super::wire::{NoTurn, turn};
 use crate::call::{Answer, Request};
 use crate::ledger::decision::{ChoiceName, Needs};
 use crate::ledger::note::{CallNote, Did};
+use crate::ledger::once::OnceIntent;
 use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::Read;
+use crate::run::RunId;
 use crate::script::WorldError;
-use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key};
+use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key, once_key};
+use named::Named;
 use std::time::Duration;
+
+pub(super) use named::UnderWay;
 
 /// Between two tries to write down an answer on a full disk.
 const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
@@ -22,8 +29,11 @@ const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
 pub(super) enum Called {
     /// The script's next pass gets an answer, or an error in its place.
     Answered,
-    /// A record that the script has read was changed; nothing was sent.
+    /// A record that the script has read was changed, or the call of this name stands otherwise than was seen; nothing was
+    /// sent.
     Stale,
+    /// Another run may be making the call of this name right now.
+    UnderWay(UnderWay),
     /// The run was taken away.
     Fenced,
     /// The ledger could not write the call down, or the host stops; nothing was sent.
@@ -44,6 +54,10 @@ struct Call {
     before: Option<CallState>,
     differs: bool,
     decided: Option<ChoiceName>,
+    /// Of a call with a name.
+    once: Option<OnceIntent>,
+    /// The run from which it is taken over.
+    taken_from: Option<RunId>,
 }
 
 /// Makes the call that a pass ended with.
@@ -74,35 +88,76 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
     let asked = Asked::of(&request, &prepared, &attempt.version);
     let content = asked.content();
     let known = attempt.sight().journal.peek(&asked);
-    match known {
+    let (own, decided) = match known {
         // The pass would have been given it; one that appears now was not there for it.
-        Match::Settled(_) => Called::Stale,
-        Match::CallsChanged => Called::Dead {
-            why: calls_changed(attempt.run.claim.id, &request),
-            needs: Some(Needs::CallsChanged),
-        },
-        Match::New { decided } => {
-            let is_full = attempt.sight().journal.is_full();
-            if let Some(message) = is_full {
-                return failed(attempt, request, &CallError::Refused { message });
-            }
-            match new_entry(attempt, &request, &prepared, &content) {
-                Ok(entry) => {
-                    let call = Call {
-                        request,
-                        content,
-                        prepared,
-                        entry,
-                        before: None,
-                        differs: false,
-                        decided,
-                    };
-                    send(attempt, call, reads).await
-                }
-                Err(why) => Called::Dead { why, needs: None },
-            }
+        Match::Settled(_) => return Called::Stale,
+        Match::CallsChanged => {
+            return Called::Dead {
+                why: calls_changed(attempt.run.claim.id, &request),
+                needs: Some(Needs::CallsChanged),
+            };
         }
-        Match::Again(found) => again(attempt, request, content, found, reads).await,
+        Match::New { decided } => (None, decided),
+        Match::Again(found) => (Some(found), None),
+    };
+    if request.once.is_some() {
+        let asked = Named {
+            prepared,
+            content,
+            own,
+            decided,
+        };
+        return named::make(attempt, request, asked, reads).await;
+    }
+    match own {
+        Some(found) => again(attempt, request, content, found, None, reads).await,
+        None => {
+            let new = New {
+                prepared,
+                content,
+                decided,
+                once: None,
+            };
+            make_new(attempt, request, new, reads).await
+        }
+    }
+}
+
+/// What a call is that was not made before.
+struct New {
+    prepared: Prepared,
+    content: String,
+    decided: Option<ChoiceName>,
+    once: Option<OnceIntent>,
+}
+
+async fn make_new(attempt: &Attempt, request: Request, new: New, reads: &[Read]) -> Called {
+    let is_full = attempt.sight().journal.is_full();
+    if let Some(message) = is_full {
+        return failed(attempt, request, &CallError::Refused { message });
+    }
+    match new_entry(attempt, &request, &new) {
+        Ok(entry) => {
+            let New {
+                prepared,
+                content,
+                decided,
+                once,
+            } = new;
+            let call = Call {
+                request,
+                content,
+                prepared,
+                entry,
+                before: None,
+                differs: false,
+                decided,
+                once,
+                taken_from: None,
+            };
+            send(attempt, call, reads).await
+        }
+        Err(why) => Called::Dead { why, needs: None },
     }
 }
 
@@ -112,13 +167,16 @@ async fn again(
     request: Request,
     content: String,
     found: Found,
+    once: Option<OnceIntent>,
     reads: &[Read],
 ) -> Called {
     let Found {
-        entry,
+        mut entry,
         differs,
         decided,
     } = found;
+    // One of before the script said so has the name from now on.
+    entry.once = request.once.clone().or(entry.once);
     let Ok(prepared) = serde_json::from_str::<Prepared>(&entry.request) else {
         let why = format!("call {} of the journal cannot be read", entry.number);
         return Called::Dead { why, needs: None };
@@ -131,6 +189,8 @@ async fn again(
         differs,
         decided: decided.or(entry.decided),
         entry,
+        once,
+        taken_from: None,
     };
     send(attempt, call, reads).await
 }
@@ -147,31 +207,36 @@ fn give_up_unknown(attempt: &Attempt, call: &Call) -> Option<Called> {
         number: Some(entry.number),
         differs: call.differs,
         decided: call.decided,
+        run: call.taken_from,
         ..CallNote::of(&call.request, Did::OutcomeUnknown)
     });
     let needs = Some(Needs::OutcomeUnknown { call: entry.number });
     Some(Called::Dead { why, needs })
 }
 
-fn new_entry(
-    attempt: &Attempt,
-    request: &Request,
-    prepared: &Prepared,
-    content: &str,
-) -> Result<JournalEntry, String> {
+fn new_entry(attempt: &Attempt, request: &Request, new: &New) -> Result<JournalEntry, String> {
+    let New {
+        prepared,
+        content,
+        once,
+        decided: _,
+    } = new;
     let Some(event) = attempt.event() else {
         return Err("its event is not at hand".into());
     };
     let sight = attempt.sight();
-    let idempotency_key = idempotency_key(&KeyParts {
-        scope: &event.scope,
-        event_id: &event.envelope.id,
-        handler: &attempt.run.handler,
-        replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
-        call: prepared,
-        nth: sight.journal.count_of(content) + 1,
-        generation: sight.journal.generation(content),
-    });
+    let idempotency_key = match (&request.once, once) {
+        (Some(name), Some(it)) => once_key(&prepared.service, name, it.generation),
+        (Some(_), None) | (None, _) => idempotency_key(&KeyParts {
+            scope: &event.scope,
+            event_id: &event.envelope.id,
+            handler: &attempt.run.handler,
+            replay_number: u64::try_from(attempt.run.replay).unwrap_or(0),
+            call: prepared,
+            nth: sight.journal.count_of(content) + 1,
+            generation: sight.journal.generation(content),
+        }),
+    };
     Ok(JournalEntry {
         number: sight.journal.next_number(),
         state: CallState::Intended,
@@ -180,7 +245,7 @@ fn new_entry(
         url: prepared.url.clone(),
         path: Some(request.path.clone()),
         request: serde_json::to_string(prepared).map_err(|it| it.to_string())?,
-        content: content.to_owned(),
+        content: content.clone(),
         idempotency_key,
         version: attempt.version.to_string(),
         now: attempt.now(),
@@ -189,6 +254,8 @@ fn new_entry(
         answered_at: None,
         answer: None,
         decided: None,
+        once: request.once.clone(),
+        given_to: None,
     })
 }
 
@@ -214,6 +281,8 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         before,
         differs,
         decided,
+        once,
+        taken_from,
     } = call;
     if before.is_none() {
         entry.intended_at = attempt.shared.clock.now();
@@ -229,6 +298,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         claim: attempt.run.claim,
         entry: entry.clone(),
         reads: reads.to_vec(),
+        once,
     };
     match ledger.intent(intent).await {
         Ok(Applied::Done) => attempt.end_turn_alone(),
@@ -266,9 +336,14 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         state,
         answer,
         decided: entry.decided,
+        once: named::key_of(&entry),
         at: attempt.shared.clock.now(),
     };
-    match write_down(ledger, settle).await {
+    let written = write_down(ledger, settle).await;
+    if let Some(name) = &entry.once {
+        attempt.shared.once.has_ended(&entry.service, name);
+    }
+    match written {
         Ok(Applied::Done | Applied::Stale) => {}
         Ok(Applied::Fenced) => return Called::Fenced,
         Err(_) => return Called::Unwritten,
@@ -283,6 +358,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         status: sent.as_ref().ok().map(|it| it.status),
         differs,
         decided,
+        run: taken_from,
         ..CallNote::of(&request, did)
     };
     {

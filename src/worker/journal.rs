@@ -32,6 +32,8 @@ pub(super) struct Asked<'a> {
     pub path: &'a str,
     pub url: &'a str,
     pub body: Option<&'a str>,
+    /// Its name, if it is made once over all runs.
+    pub once: Option<&'a str>,
     pub version: &'a str,
 }
 
@@ -101,15 +103,28 @@ impl Journal {
         };
         match entry.state {
             CallState::Settled => Match::Settled(found(decided.or(entry.decided))),
+            CallState::Intended | CallState::Unsettled if !asked.has_name_of(&entry) => {
+                match self.matching {
+                    Matching::Reuse => Match::Again(found(decided)),
+                    Matching::Again { through } if entry.number <= through => Match::New {
+                        decided: Some(ChoiceName::Again),
+                    },
+                    Matching::Usual | Matching::Again { .. } => Match::CallsChanged,
+                }
+            }
             CallState::Intended | CallState::Unsettled => Match::Again(found(decided)),
             CallState::Refused | CallState::Unsent => Match::New { decided },
         }
     }
 
     fn place(&self, asked: &Asked<'_>, content: &str, matching: Matching) -> Place {
+        // One name is one call, whatever it says and however often it is asked for.
+        if let Some(at) = self.named(asked) {
+            return Place::At(at);
+        }
         let remembered = |at: &usize| {
             let it = &self.entries[*at];
-            !is_forgotten(it) && asked.is_to_where(it)
+            !is_forgotten(it) && asked.is_to_where(it) && asked.may_be(it, content)
         };
         let all: Vec<usize> = (0..self.entries.len()).filter(remembered).collect();
         let is_same = |at: &&usize| asked.is_what(&self.entries[**at], content);
@@ -160,6 +175,19 @@ impl Journal {
             ([at], _) | ([at, ..], Matching::Reuse) => Place::At(*at),
             (_, Matching::Usual | Matching::Again { .. }) => Place::Uncertain,
         }
+    }
+
+    fn named(&self, asked: &Asked<'_>) -> Option<usize> {
+        let name = asked.once?;
+        self.entries.iter().rposition(|it| {
+            !is_forgotten(it) && it.service == asked.service && it.once.as_deref() == Some(name)
+        })
+    }
+
+    /// Whether a call of this name is among those that were answered for good.
+    pub(super) fn has_settled_by_name(&self, asked: &Asked<'_>) -> bool {
+        self.named(asked)
+            .is_some_and(|at| self.entries[at].state == CallState::Settled)
     }
 
     /// Adds a call that was just written down, or replaces it by what became of it. This attempt has come by it, with a
@@ -240,6 +268,7 @@ impl<'a> Asked<'a> {
             path: &request.path,
             url: &prepared.url,
             body: prepared.body.as_deref(),
+            once: request.once.as_deref(),
             version,
         }
     }
@@ -257,6 +286,24 @@ impl<'a> Asked<'a> {
         is_same_place && entry.service == self.service && entry.method == self.method
     }
 
+    /// Whether the entry may go out again for this call: others may ask for its name, and wait for it or take it over.
+    fn has_name_of(&self, entry: &JournalEntry) -> bool {
+        entry.once.is_none() || entry.once.as_deref() == self.once
+    }
+
+    /// Whether names leave it open that a call is this entry. In one version of a script two names are two calls, and a
+    /// call with a name is none without one unless all that they say is the same; an edit may have changed that.
+    fn may_be(&self, entry: &JournalEntry, content: &str) -> bool {
+        if entry.version != self.version {
+            return true;
+        }
+        match (self.once, &entry.once) {
+            (None, None) => true,
+            (Some(name), Some(of_entry)) => name == of_entry,
+            (Some(_), None) | (None, Some(_)) => self.is_what(entry, content),
+        }
+    }
+
     fn is_what(&self, entry: &JournalEntry, content: &str) -> bool {
         match &entry.path {
             Some(_) => entry.content == content,
@@ -265,11 +312,12 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Refused, or never sent: the next attempt makes a new call.
+/// Refused, never sent, or another run's by now: the next attempt makes a new call.
 pub(super) fn is_forgotten(entry: &JournalEntry) -> bool {
     match entry.state {
         CallState::Refused | CallState::Unsent => true,
-        CallState::Intended | CallState::Settled | CallState::Unsettled => false,
+        CallState::Intended | CallState::Unsettled => entry.given_to.is_some(),
+        CallState::Settled => false,
     }
 }
 

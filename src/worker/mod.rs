@@ -11,6 +11,7 @@ mod histories;
 mod journal;
 mod lanes;
 mod lost;
+mod once;
 mod outcome;
 mod past;
 mod places;
@@ -32,6 +33,7 @@ use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 pub use alone::Turns;
+use attempt::Once;
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
@@ -69,6 +71,8 @@ struct Shared {
     tried: Arc<Notify>,
     /// Rings when a run was held by a version that was in force no more.
     held_late: Arc<Notify>,
+    /// What is known of calls that are made once over all runs.
+    once: Once,
     wire: Wire,
 }
 
@@ -109,6 +113,7 @@ impl Worker {
             reader: reader.clone(),
             tried: Arc::default(),
             held_late: Arc::default(),
+            once: Once::default(),
             wire: Wire::default(),
         });
         Ok(Self {

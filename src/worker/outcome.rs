@@ -82,6 +82,7 @@ mod tests {
             headers: BTreeMap::new(),
             body: None,
             accept: vec![404],
+            once: None,
         };
         let after = |status| {
             let answer = Answer {

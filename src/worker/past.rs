@@ -90,6 +90,7 @@ mod tests {
             headers: BTreeMap::new(),
             body: None,
             accept: vec![],
+            once: None,
         }
     }
 
@@ -121,6 +122,8 @@ mod tests {
             answered_at: None,
             answer: None,
             decided: None,
+            once: None,
+            given_to: None,
         }
     }
 

@@ -5,6 +5,8 @@ use super::outcome::calls_changed;
 use super::past::{Past, Seen};
 use crate::call::{Answer, Request};
 use crate::ledger::note::{CALLS_NOTED_MAX, CallNote, Did};
+use crate::ledger::once::OnceCall;
+use crate::ledger::request::CallState;
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::record::{Record, RecordKey};
 use crate::run::RunId;
@@ -34,6 +36,8 @@ pub(super) struct Sight {
     /// What was done with each call so far.
     pub notes: Vec<CallNote>,
     pub engine_time: Duration,
+    /// The call of the name that the script asked for last, as it stood when the pass ended with it; none: there is none.
+    pub once: Option<OnceCall>,
     /// Why the run cannot go on, when a call may be several entries of the journal.
     pub calls_changed: Option<String>,
     run: RunId,
@@ -98,7 +102,14 @@ impl Sight {
     pub(super) fn tell(&mut self, told: CallNote) {
         // An attempt that began anew takes its own calls from the journal.
         let is_told = |it: &CallNote| it.number.is_some() && it.number == told.number;
-        let is_new = told.did != Did::FromJournal || !self.notes.iter().any(is_told);
+        let is_same_name = |it: &CallNote| {
+            it.did == told.did && it.service == told.service && it.once == told.once
+        };
+        let is_new = match told.did {
+            Did::FromJournal => !self.notes.iter().any(is_told),
+            Did::FromOtherRun => !self.notes.iter().any(is_same_name),
+            Did::New | Did::SentAgain | Did::OutcomeUnknown | Did::CallsChanged => true,
+        };
         if is_new && self.notes.len() < CALLS_NOTED_MAX {
             self.notes.push(told);
         }
@@ -112,11 +123,36 @@ impl Sight {
         serde_json::to_string(&self.notes).ok()
     }
 
+    /// The answer that the call of this name was given, whoever made it.
+    fn answer_of_other(&mut self, request: &Request, content: &str) -> Option<Answer> {
+        let it = self.once.as_ref()?;
+        let answer = it
+            .answer
+            .clone()
+            .filter(|_| it.standing.state == CallState::Settled)?;
+        let (owner, number) = (it.standing.owner, it.standing.number);
+        let is_own = owner == self.run;
+        let did = if is_own {
+            Did::FromJournal
+        } else {
+            Did::FromOtherRun
+        };
+        self.tell(CallNote {
+            number: is_own.then_some(number),
+            run: (!is_own).then_some(owner),
+            status: Some(answer.status),
+            differs: it.content != content,
+            ..CallNote::of(request, did)
+        });
+        Some(answer)
+    }
+
     /// What an earlier attempt knows of this call.
     fn known(
         &mut self,
         request: &Request,
         services: &Services,
+        reader: &Mutex<Reader>,
     ) -> Option<Result<Answer, WorldError>> {
         if !request.method.changes_something() {
             // What is taken over was answered in the try before, too.
@@ -128,6 +164,19 @@ impl Sight {
         let prepared = services.prepare(request).ok()?;
         let version = self.version.clone();
         let asked = Asked::of(request, &prepared, &version);
+        if let Some(name) = request
+            .once
+            .as_deref()
+            .filter(|_| !self.journal.has_settled_by_name(&asked))
+        {
+            match lock(reader).once(&request.service, name) {
+                Ok(row) => self.once = row,
+                Err(error) => return Some(Err(unreadable(error))),
+            }
+            if let Some(answer) = self.answer_of_other(request, &asked.content()) {
+                return Some(Ok(answer));
+            }
+        }
         match self.journal.peek(&asked) {
             Match::Settled(Found {
                 entry,
@@ -191,8 +240,12 @@ impl AttemptWorld {
     }
 
     fn reader(&self) -> MutexGuard<'_, Reader> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reader)
     }
+}
+
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl World for AttemptWorld {
@@ -251,7 +304,7 @@ impl World for AttemptWorld {
         let services = self.services.clone();
         let mut sight = self.sight();
         if given == sight.answers.len() {
-            let Some(known) = sight.known(request, &services) else {
+            let Some(known) = sight.known(request, &services, &self.reader) else {
                 return Ok(None);
             };
             // Taken over, and kept already by the call that was made after it.

@@ -18,6 +18,7 @@ mod effects;
 mod faults;
 mod hostile;
 mod ill;
+mod once;
 mod power;
 mod reload;
 mod samples;

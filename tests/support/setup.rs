@@ -38,6 +38,15 @@ impl HostSetup {
         self
     }
 
+    /// Another text wherever this one stands in its files.
+    #[must_use]
+    pub fn changed(mut self, old: &str, new: &str) -> Self {
+        for (_, text) in &mut self.files {
+            *text = text.replace(old, new);
+        }
+        self
+    }
+
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));

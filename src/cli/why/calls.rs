@@ -94,16 +94,28 @@ fn row<'a>(story: &'a RunStory, note: &CallNote) -> Option<&'a CallRow> {
 /// What an attempt did with a call.
 fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
     let place = row.map_or(note.path.as_str(), |it| &it.url);
-    let name = match note.number {
-        Some(number) => format!("call {number}  {} {}", note.method.as_str(), clean(place)),
-        None => format!("call  {} {}", note.method.as_str(), clean(place)),
-    };
+    let number = note.number.map_or(String::new(), |it| format!(" {it}"));
+    let once = once(note.once.as_deref());
+    let name = format!(
+        "call{number}  {} {}{once}",
+        note.method.as_str(),
+        clean(place)
+    );
     let became = note.became.map(became).unwrap_or_default();
     let did = match note.did {
         Did::New => became,
-        Did::SentAgain => format!("sent again with the same key, {became}"),
+        Did::SentAgain => match note.run {
+            Some(run) => {
+                format!("taken over from run {run}, sent again with the same key, {became}")
+            }
+            None => format!("sent again with the same key, {became}"),
+        },
         Did::FromJournal => {
             format!("{DIM}answered from the journal, not sent again{DIM:#}")
+        }
+        Did::FromOtherRun => {
+            let run = note.run.unwrap_or_default();
+            format!("{DIM}answered by run {run}'s call, not sent{DIM:#}")
         }
         Did::OutcomeUnknown => {
             format!("{RED}outcome unknown{RED:#}: sent before, never answered, and not sent again")
@@ -132,9 +144,10 @@ fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
             };
             lines.push(format!("  written down {}, {end}", moment(row.intended_at)));
             lines.push(key(row));
+            lines.extend(given(row));
         }
         (Did::New | Did::SentAgain, _) => lines.extend(status.map(|it| format!("  {it}"))),
-        (Did::FromJournal | Did::OutcomeUnknown | Did::CallsChanged, _) => {}
+        (Did::FromJournal | Did::FromOtherRun | Did::OutcomeUnknown | Did::CallsChanged, _) => {}
     }
     lines
 }
@@ -151,6 +164,19 @@ fn became(state: CallState) -> String {
         }
         CallState::Unsent => format!("{RED}unsent{RED:#}: it never left"),
     }
+}
+
+/// The name by which a call is made once over all runs.
+fn once(name: Option<&str>) -> String {
+    name.map_or(String::new(), |it| format!(", once `{}`", clean(it)))
+}
+
+fn given(row: &CallRow) -> Option<String> {
+    let to = row.given_to?;
+    Some(match to == row.run {
+        true => "  made again under another number, from what another run left".into(),
+        false => format!("  taken over by run {to}"),
+    })
 }
 
 fn waited(row: &CallRow, at: UnixMillis) -> String {
@@ -215,16 +241,19 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
         Some(it) => format!(", decided by an operator (--{})", clean(it)),
         None => String::new(),
     };
-    vec![
+    let mut lines = vec![
         format!(
-            "call {}  {} {}  {state}{decided}",
+            "call {}  {} {}{}  {state}{decided}",
             call.number,
             call.method,
-            clean(&call.url)
+            clean(&call.url),
+            once(call.once.as_deref())
         ),
         format!("  written down {}, {end}", moment(call.intended_at)),
         key(call),
-    ]
+    ];
+    lines.extend(given(call));
+    lines
 }
 
 fn answered(call: &CallRow) -> String {

@@ -2,6 +2,7 @@
 
 use super::super::Ordered;
 use super::super::decision::{Choice, Decision, Needs};
+use super::once;
 use super::order::not_open;
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
@@ -17,6 +18,8 @@ struct Dead {
     needs: Option<Needs>,
     /// The earliest call that may have been sent and has no answer.
     unanswered: Option<i64>,
+    /// The run that took such a call over: what it needs is said there.
+    given_to: Option<RunId>,
 }
 
 /// Writes a decision down, or says why it does not fit the run.
@@ -91,7 +94,14 @@ fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, Stri
         why,
         needs,
         unanswered,
+        given_to,
     } = dead;
+    if let (Choice::Resend | Choice::Settle { .. }, None, Some(to)) = (choice, unanswered, given_to)
+    {
+        return Err(format!(
+            "the call that run {run} waits for was taken over by run {to}: decide there, then a plain `hookyard runs retry {run}` goes on"
+        ));
+    }
     match (choice, needs) {
         (Choice::Reuse | Choice::Again, Some(Needs::CallsChanged)) => Ok(None),
         (Choice::Reuse | Choice::Again, Some(Needs::OutcomeUnknown { .. }) | None) => Err(format!(
@@ -137,7 +147,9 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
     }
     let unanswered: Option<i64> = tables
         .connection
-        .prepare_cached("SELECT min(number) FROM journal WHERE run = ?1 AND state = 'intended'")?
+        .prepare_cached(
+            "SELECT min(number) FROM journal WHERE run = ?1 AND state = 'intended' AND given_to IS NULL",
+        )?
         .query_row([run.0], |row| row.get(0))?;
     let needs = match (needs.as_deref(), call.or(unanswered)) {
         (Some("calls_changed"), _) => Some(Needs::CallsChanged),
@@ -149,13 +161,20 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
         Some(call) => tables
             .connection
             .prepare_cached(
-                "SELECT number FROM journal WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+                "SELECT number FROM journal WHERE run = ?1 AND number = ?2 AND state = 'intended' AND given_to IS NULL",
             )?
             .query_row([run.0, call], |row| row.get(0))
             .optional()?,
         None => None,
     };
+    let given_to: Option<i64> = tables
+        .connection
+        .prepare_cached(
+            "SELECT max(given_to) FROM journal WHERE run = ?1 AND state = 'intended' AND given_to <> run",
+        )?
+        .query_row([run.0], |row| row.get(0))?;
     Ok(Ok(Dead {
+        given_to: given_to.map(RunId),
         why: why.unwrap_or_default(),
         needs,
         unanswered: stopped_at.or(unanswered),
@@ -171,17 +190,22 @@ fn mark(
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
     match answer {
-        Some(answer) => connection
-            .prepare_cached(
-                "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4, decided = 'settle'
-                 WHERE run = ?1 AND number = ?2 AND state = 'intended'",
-            )?
-            .execute(params![run.0, call, at.0, answer])?,
-        None => connection
-            .prepare_cached(
-                "UPDATE journal SET decided = 'resend' WHERE run = ?1 AND number = ?2 AND state = 'intended'",
-            )?
-            .execute([run.0, call])?,
-    };
+        Some(answer) => {
+            connection
+                .prepare_cached(
+                    "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4, decided = 'settle'
+                     WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+                )?
+                .execute(params![run.0, call, at.0, answer])?;
+            once::settle_by_hand(connection, run, call, answer, at)?;
+        }
+        None => {
+            connection
+                .prepare_cached(
+                    "UPDATE journal SET decided = 'resend' WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+                )?
+                .execute([run.0, call])?;
+        }
+    }
     Ok(())
 }

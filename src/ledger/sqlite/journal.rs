@@ -4,6 +4,7 @@ use super::super::Applied;
 use super::super::decision::ChoiceName;
 use super::super::request::{CallState, Intent, Settle};
 use super::commit::{are_current, is_held_by};
+use super::once;
 use super::writer::{ApplyError, Applying, Tables};
 use crate::run::RunId;
 use rusqlite::{Connection, params};
@@ -18,13 +19,20 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
         return Ok(Applied::Stale);
     }
     let entry = &it.entry;
+    let named = entry.once.as_deref().zip(it.once.as_ref());
+    if let Some((name, intent)) = named
+        && !once::is_as_expected(&tables.connection, &entry.service, name, intent)?
+    {
+        return Ok(Applied::Stale);
+    }
     let written = tables
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL
+               version, now, seen, intended_at, path, once)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL,
+                 once = ?15
                WHERE journal.state <> 'settled'",
         )?
         .execute(params![
@@ -42,7 +50,11 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
             entry.seen,
             entry.intended_at.0,
             entry.path,
+            entry.once,
         ])?;
+    if let Some((name, intent)) = named.filter(|_| written == 1) {
+        once::intend(&tables.connection, it.claim.id, entry, name, intent)?;
+    }
     // Whoever would send a settled call has not seen the journal as it is.
     Ok(if written == 1 {
         Applied::Done
@@ -69,6 +81,7 @@ pub(super) fn settle(tables: &mut Tables, it: &Settle) -> Applying<Applied> {
         Ok(!is_open)
     };
     if is_ours || it.state == CallState::Settled || is_nobodys()? {
+        once::end(connection, it, answer.as_deref())?;
         write_end(connection, it, answer.as_deref())?;
     }
     if !is_ours && it.state == CallState::Settled {

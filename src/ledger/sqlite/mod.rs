@@ -11,6 +11,7 @@ mod journal;
 pub mod list;
 pub mod many;
 mod migrate;
+mod once;
 mod order;
 pub mod read;
 mod seen;

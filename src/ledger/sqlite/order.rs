@@ -9,6 +9,7 @@ use super::decide::decide;
 use super::decide_versions::{decide_versions, forget_stuck};
 use super::forget_versions::forget_versions;
 use super::many::{hold, move_runs, relane};
+use super::once;
 use super::writer::{ApplyError, Applying, Tables};
 use crate::clock::UnixMillis;
 use crate::record::{Change, RecordKey};
@@ -161,7 +162,9 @@ fn replay(
             earlier,
             None,
         )?);
-        if let Some(before) = before.filter(|_| !call_again) {
+        if call_again {
+            once::forget(&tables.connection, range.clone(), &run.handler)?;
+        } else if let Some(before) = before {
             go_on_from(tables, RunId(before), first)?;
         }
     }
@@ -174,9 +177,9 @@ fn go_on_from(tables: &Tables, before: RunId, run: RunId) -> rusqlite::Result<()
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer, path, decided)
+               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to)
              SELECT ?2, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer, path, decided FROM journal WHERE run = ?1",
+               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to FROM journal WHERE run = ?1",
         )?
         .execute([before.0, run.0])?;
     Ok(())
@@ -277,6 +280,7 @@ fn prune(
             "DELETE FROM seen WHERE key IN (SELECT key FROM seen ORDER BY key LIMIT ?2) AND received_at < ?1",
         )?
         .execute([dedupe_before.0, EVENTS_PER_BITE])?;
+    once::prune(connection, dedupe_before, EVENTS_PER_BITE)?;
     connection
         .prepare_cached(
             "DELETE FROM record_changes WHERE id IN (SELECT id FROM record_changes ORDER BY id LIMIT ?2) AND at < ?1",

@@ -28,11 +28,14 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         answered_at: None,
         answer: None,
         decided: None,
+        once: None,
+        given_to: None,
     };
     let intent = |reads| Intent {
         claim,
         entry: entry.clone(),
         reads,
+        once: None,
     };
     let stale = Read {
         key: RecordKey {
@@ -72,6 +75,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         answer: Some(answer.clone()),
         at: NOW,
         decided: None,
+        once: None,
     };
     assert_eq!(
         scene.opened.ledger.settle(settle).await.unwrap(),
@@ -108,11 +112,14 @@ pub(super) async fn with_an_intended_call(scene: &Scene) -> Claim {
         answered_at: None,
         answer: None,
         decided: None,
+        once: None,
+        given_to: None,
     };
     let intent = Intent {
         claim,
         entry,
         reads: vec![],
+        once: None,
     };
     let ledger = &scene.opened.ledger;
     assert_eq!(ledger.intent(intent).await, Ok(Applied::Done));
@@ -126,6 +133,7 @@ fn settle(claim: Claim, state: CallState) -> Settle {
         state,
         answer: None,
         decided: None,
+        once: None,
         at: NOW,
     }
 }
@@ -241,6 +249,7 @@ async fn a_word_on_a_call_is_used_up_by_sending_it_and_not_by_failing_to() {
         claim,
         entry: entry(),
         reads: vec![],
+        once: None,
     };
     for word in [Some(ChoiceName::Resend), None] {
         assert_eq!(entry().decided, Some(ChoiceName::Resend));
@@ -266,6 +275,7 @@ async fn a_settled_call_is_not_written_down_to_be_sent_again() {
         claim,
         entry: entry(),
         reads: vec![],
+        once: None,
     };
     ledger
         .settle(settle(claim, CallState::Settled))

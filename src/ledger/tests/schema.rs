@@ -3,11 +3,12 @@
 use super::*;
 
 /// As they are in the program, in order; each test below begins after one of them.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../sqlite/migrations/0001.sql"),
     include_str!("../sqlite/migrations/0002.sql"),
     include_str!("../sqlite/migrations/0003.sql"),
     include_str!("../sqlite/migrations/0004.sql"),
+    include_str!("../sqlite/migrations/0005.sql"),
 ];
 
 #[test]
@@ -44,11 +45,22 @@ async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
                    (20001, 'h', 2, 'dead', NULL, 3, 0, 0, 0, 'calls changed: more than one'),
                    (30001, 'h', 3, 'dead', NULL, 3, 0, 0, 0, 'outcome unknown: POST'),
                    (40001, 'h', 4, 'dead', NULL, 3, 0, 0, 0, 'it failed');
-                 INSERT INTO attempts VALUES (20001, 1, 5, 1, 1, 'dead', 'v1', NULL, NULL);
-                 INSERT INTO journal VALUES
+                 INSERT INTO attempts (run, number, started_at, took_ms, engine_us, outcome, version, error, log)
+                   VALUES (20001, 1, 5, 1, 1, 'dead', 'v1', NULL, NULL);
+                 INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
+                   version, now, seen, intended_at, answered_at, answer) VALUES
                    (20001, 1, 'settled', 's', 'POST', 'http://s/x', '{}', 'c', 'k', 'v1', 5, NULL, 5, 6, NULL);",
             )
             .unwrap();
+        if version >= 4 {
+            // Since then a run says itself what it waits for.
+            connection
+                .execute_batch(
+                    "UPDATE runs_open SET needs = 'calls_changed' WHERE id = 20001;
+                     UPDATE runs_open SET needs = 'outcome_unknown' WHERE id = 30001;",
+                )
+                .unwrap();
+        }
         drop(connection);
         let opened = open_in(dir.path());
         let reader = Reader::open(&folder).unwrap();
@@ -56,6 +68,8 @@ async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
         assert!(reader.waiting_for_services().unwrap().is_empty());
         let entry = reader.journal(RunId(20_001)).unwrap().remove(0);
         assert_eq!((entry.path, entry.decided), (None, None));
+        assert_eq!((entry.once, entry.given_to), (None, None));
+        assert_eq!(reader.once("s", "x").unwrap(), None);
         assert!(reader.attempts(RunId(20_001)).unwrap()[0].calls.is_none());
         opened.ledger.close();
         opened.threads.join();

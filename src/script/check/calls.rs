@@ -31,6 +31,7 @@ impl Check<'_> {
     /// `x.name(…)`: what `x` is shows only when the script runs, so only names that nothing has are wrong.
     pub(super) fn method(&mut self, call: &FnCallExpr, position: Position) {
         self.arguments(call, position);
+        self.once(call);
         let (name, count) = (call.name.as_str(), call.args.len());
         if is_of_rhai(name) || self.names.fields.contains(name) {
             return;

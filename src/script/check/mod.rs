@@ -5,6 +5,7 @@ mod calls;
 mod grants;
 mod imported;
 mod names;
+mod once;
 
 use super::engine::{Engine, is_reserved_name};
 use super::library::Unit;

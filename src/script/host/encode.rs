@@ -1,6 +1,7 @@
 //! What a script says about a call, made into the request that goes out.
 
 use super::form::form_text;
+use super::once;
 use crate::call::{Method, Request};
 use crate::diagnostic::did_you_mean;
 use crate::script::error::HostError;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 const HEADERS_MAX: usize = 32;
 const HEADER_SIZE_BYTES_MAX: usize = 8 * 1024;
-const OPTIONS: [&str; 4] = ["accept", "form", "headers", "query"];
+const OPTIONS: [&str; 5] = ["accept", "form", "headers", "once", "query"];
 
 pub(super) fn request(
     service: &str,
@@ -48,6 +49,10 @@ pub(super) fn request(
         .map(statuses_of)
         .transpose()?
         .unwrap_or_default();
+    let once = options
+        .get("once")
+        .map(|it| once::name_of(method, it))
+        .transpose()?;
     Ok(Request {
         service: service.to_owned(),
         method,
@@ -55,6 +60,7 @@ pub(super) fn request(
         headers,
         body,
         accept,
+        once,
     })
 }
 
@@ -88,8 +94,7 @@ fn options_of(options: &Dynamic) -> Result<Map, HostError> {
     if options.is_unit() {
         return Ok(Map::new());
     }
-    let example =
-        "options are a map: `#{ accept: [404], headers: #{ … }, query: #{ … }, form: #{ … } }`";
+    let example = "options are a map: `#{ accept: [404], headers: #{ … }, query: #{ … }, form: #{ … }, once: \"…\" }`";
     let Some(map) = thaw(options).try_cast::<Map>() else {
         return Err(HostError::new(format!(
             "the options of a call have to be a map, and this is {}",

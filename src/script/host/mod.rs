@@ -13,7 +13,7 @@ mod lists;
 mod log;
 mod maps;
 pub(super) mod money;
-
+pub(super) mod once;
 pub(super) mod records;
 pub(super) mod services;
 mod strings;

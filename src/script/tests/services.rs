@@ -211,3 +211,54 @@ fn mistakes_with_services_say_what_to_write() {
         "",
     );
 }
+
+#[test]
+fn a_call_that_changes_something_may_have_a_name_by_which_it_is_made_once() {
+    let once = |call: &str| asked(&format!("service(\"accounting\").{call};")).once;
+    for call in [
+        r#"post("/x", #{}, #{ once: `paid-${event.data.object.id}` })"#,
+        r#"delete("/x", #{ once: "paid-" + event.data.object.id })"#,
+    ] {
+        assert_eq!(once(call), Some("paid-in_1".into()));
+    }
+    assert_eq!(once(r#"post("/x", #{ once: "in the body" })"#), None);
+    let longest = "é".repeat(255);
+    let call = format!("put(\"/x\", #{{}}, #{{ once: \"{longest}\" }})");
+    assert_eq!(once(&call), Some(longest));
+}
+
+#[test]
+fn a_name_that_is_none_is_told_and_what_is_written_out_before_it_runs() {
+    for (call, message) in [
+        (r#"post("/x", #{}, #{ once: "" })"#, "`once` is empty"),
+        (r#"get("/x", #{ once: "a" })"#, "and `get` only looks"),
+        (
+            r#"post("/x", #{}, #{ once: "a\nb" })"#,
+            "`once` cannot have '\\n' in it",
+        ),
+    ] {
+        let script = format!("service(\"accounting\").{call};");
+        complains(&script, 1, message, "once");
+        let later = script
+            .replace("once: ", "once: \"\" + ")
+            .replace("#{ once: \"\" + \"a\" }", "options()");
+        let later = format!("fn options() {{ let it = #{{}}; it.once = \"a\"; it }}\n{later}");
+        fails(&later, 2, message, "once");
+    }
+    fails(
+        r#"service("accounting").post("/x", #{}, #{ once: 5 });"#,
+        1,
+        "`once` has to be text, and this is",
+        "once: `paid-",
+    );
+    let long = format!(
+        "service(\"accounting\").post(\"/x\", #{{}}, #{{ once: \"{}\" }});",
+        "x".repeat(256)
+    );
+    complains(
+        &long,
+        1,
+        "`once` has 256 characters, and 255 is the most",
+        "",
+    );
+}

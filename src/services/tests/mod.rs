@@ -46,6 +46,7 @@ fn request(method: Method, path: &str) -> Request {
             .changes_something()
             .then(|| r#"{"paid":true}"#.to_owned()),
         accept: Vec::new(),
+        once: None,
     }
 }
 

@@ -1,7 +1,7 @@
 use super::{request, service, services};
 use crate::call::Method;
 use crate::clock::UnixMillis;
-use crate::services::{KeyParts, idempotency_key, retry_after};
+use crate::services::{KeyParts, idempotency_key, once_key, retry_after};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -115,4 +115,18 @@ fn an_idempotency_key_is_stable_and_differs_with_every_part() {
     assert!(keys.iter().all(|it| it.len() == 32));
     // Written down: another value here would make waiting calls twice after an upgrade.
     assert_eq!(idempotency_key(&parts), "c4771d761ab708cbaa3aa948fe6a7d5a");
+}
+
+#[test]
+fn the_key_of_a_call_made_once_is_of_its_name_its_service_and_its_generation_alone() {
+    let keys = [
+        once_key("books", "paid-in_1", 0),
+        once_key("books", "paid-in_1", 1),
+        once_key("books", "paid-in_2", 0),
+        once_key("mail", "paid-in_1", 0),
+        once_key("book", "spaid-in_1", 0),
+    ];
+    assert_eq!(BTreeSet::from(keys.clone()).len(), keys.len());
+    // Another one would make calls that wait be made twice after an upgrade.
+    assert_eq!(keys[0], "4fe07d6fcfcc7ce4d3315c659a977272");
 }

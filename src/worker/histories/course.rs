@@ -33,11 +33,18 @@ pub(super) struct Course<'a> {
     asked: BTreeMap<String, u32>,
     /// The script or what it reads has changed since the beginning.
     is_changed: bool,
-    waited_hours: u32,
+    /// What the names of its calls begin with.
+    group: String,
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(world: &'a World, run: RunId, event: String, script: Vec<Line>) -> Self {
+    pub(super) fn new(
+        world: &'a World,
+        run: RunId,
+        event: String,
+        group: &str,
+        script: Vec<Line>,
+    ) -> Self {
         Self {
             world,
             reader: Reader::open(&world.folder).unwrap(),
@@ -47,7 +54,7 @@ impl<'a> Course<'a> {
             list: Vec::new(),
             asked: BTreeMap::new(),
             is_changed: false,
-            waited_hours: 0,
+            group: group.to_owned(),
         }
     }
 
@@ -84,7 +91,7 @@ impl<'a> Course<'a> {
                 self.world
                     .clock
                     .set(UnixMillis(now.0 + i64::from(*hours) * 3_600_000));
-                self.waited_hours += u32::from(*hours);
+                self.world.model.waited(u32::from(*hours));
             }
             Step::Decide { is_second } => self.decide(*is_second).await?,
         }
@@ -112,19 +119,32 @@ impl<'a> Course<'a> {
     }
 
     /// An attempt as the worker makes it, on the script as it stands; the process may end in the middle.
-    async fn attempt(&mut self, ends_after: Option<u8>) -> Checked {
+    pub(super) async fn attempt(&mut self, ends_after: Option<u8>) -> Checked {
+        let attempts = self.attempts();
+        if let Some(end) = self.go(ends_after).await {
+            self.check_put_off(&end, attempts)?;
+        }
+        self.check()
+    }
+
+    /// An attempt while that of another run goes on, too: whose service was ill is not certain.
+    pub(super) async fn attempt_beside(&mut self) -> Checked {
+        self.go(None).await;
+        self.check()
+    }
+
+    async fn go(&mut self, ends_after: Option<u8>) -> Option<End> {
         let world = self.world;
         world.clock.set(UnixMillis(world.clock.now().0 + 1_000));
         self.in_force();
-        if self.state() == "done" || self.state() == "dead" {
-            return Ok(());
+        if self.is_over() || self.state() == "dead" {
+            return None;
         }
         for (content, times) in script::asked(&self.script, &self.list) {
             let most = self.asked.entry(content).or_default();
             *most = times.max(*most);
         }
         let run = self.reader.open_run(self.run).unwrap().unwrap();
-        let attempts = run.attempts;
         let mut ended = None;
         {
             let mut whole = pin!(attempt(world.shared.clone(), run, 0));
@@ -147,10 +167,13 @@ impl<'a> Course<'a> {
             values: vec![("barrier".into(), String::new())],
         };
         world.ledger().order(barrier).await.unwrap();
-        if let Some(end) = ended {
-            self.check_put_off(&end, attempts)?;
-        }
-        self.check()
+        ended
+    }
+
+    /// Attempts so far; none of a run that is over.
+    fn attempts(&self) -> u32 {
+        let run = self.reader.open_run(self.run).unwrap();
+        run.map_or(0, |it| it.attempts)
     }
 
     /// Whose service is ill waits for it, and spends no attempt.
@@ -182,9 +205,7 @@ impl<'a> Course<'a> {
             services: world.config.handlers[0].services.clone(),
         };
         let mut sources = Sources::default();
-        sources
-            .0
-            .insert("scripts/h.rhai".into(), script::text(&self.script));
+        sources.0.insert("scripts/h.rhai".into(), self.text());
         let program = world
             .engine
             .compile("scripts/h.rhai", &sources, &grants)
@@ -197,11 +218,28 @@ impl<'a> Course<'a> {
         world.shared.current.store(Arc::new(in_force));
     }
 
+    fn text(&self) -> String {
+        script::text(&self.script, &self.group)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state().as_str(), "done" | "dropped")
+    }
+
+    /// An operator ends the run, if it is open.
+    pub(super) async fn give_up(&self) {
+        let order = Order::Drop {
+            run: self.run,
+            at: self.world.clock.now(),
+        };
+        self.world.ledger().order(order).await.unwrap();
+    }
+
     fn state(&self) -> String {
         self.reader.run_row(self.run).unwrap().unwrap().state
     }
 
-    fn why(&self) -> String {
+    pub(super) fn why(&self) -> String {
         let row = self.reader.run_row(self.run).unwrap().unwrap();
         row.why.unwrap_or_default()
     }
@@ -212,8 +250,9 @@ impl<'a> Course<'a> {
         let state = self.state();
         let fail = |why: String| {
             Err(TestCaseError::fail(format!(
-                "{why}\n{}",
-                script::text(&self.script)
+                "run {}: {why}\n{}",
+                self.run,
+                self.text()
             )))
         };
         if let Some(it) = model.violations().first() {
@@ -242,7 +281,7 @@ impl<'a> Course<'a> {
         if state == "dead" && why.starts_with("calls changed") && !self.is_changed {
             return fail(format!("nothing was changed, and: {why}"));
         }
-        let may_be_forgotten = self.waited_hours >= 24 || why.contains("`mail`");
+        let may_be_forgotten = model.waited_hours() >= 24 || why.contains("`mail`");
         if state == "dead" && why.starts_with("outcome unknown") && !may_be_forgotten {
             return fail(format!("the service keeps its keys, and: {why}"));
         }
@@ -250,6 +289,24 @@ impl<'a> Course<'a> {
     }
 
     /// An operator's retry of a dead run, with a choice that fits.
+    /// The same where several runs share calls: the call may be another run's by now, and then that one waits for the word.
+    /// A call that is said to be one of another name would be one of two names, so that is not said.
+    pub(super) async fn decide_for_all(&mut self, is_second: bool) -> Checked {
+        let why = self.why();
+        let is_second = is_second && !why.starts_with("calls changed");
+        match self.decide(is_second).await {
+            Err(TestCaseError::Fail(it)) if it.message().contains("was taken over by run") => {
+                let retry = Order::Retry {
+                    run: self.run,
+                    decision: None,
+                };
+                self.world.ledger().order(retry).await.unwrap();
+                Ok(())
+            }
+            decided => decided,
+        }
+    }
+
     async fn decide(&mut self, is_second: bool) -> Checked {
         if self.state() != "dead" {
             return Ok(());
@@ -262,14 +319,17 @@ impl<'a> Course<'a> {
                 self.world.model.allow_resend();
                 Some(Choice::Resend)
             }
-            ("outcome unknown", true) => Some(Choice::Settle {
-                answer: crate::call::Answer {
-                    status: 200,
-                    headers: BTreeMap::new(),
-                    text: "{}".into(),
-                    body_missing: None,
-                },
-            }),
+            ("outcome unknown", true) => {
+                self.world.model.settle_by_word();
+                Some(Choice::Settle {
+                    answer: crate::call::Answer {
+                        status: 200,
+                        headers: BTreeMap::new(),
+                        text: "{}".into(),
+                        body_missing: None,
+                    },
+                })
+            }
             _ => None,
         };
         let decision = choice.map(|choice| Decision {
@@ -295,7 +355,7 @@ impl<'a> Course<'a> {
             self.attempt(None).await?;
             if self.state() == "done" {
                 let most = self.world.model.effects_of_one_key_max();
-                if most > 1 && self.waited_hours < 24 {
+                if most > 1 && self.world.model.waited_hours() < 24 {
                     return Err(TestCaseError::fail(format!(
                         "one key took effect {most} times"
                     )));

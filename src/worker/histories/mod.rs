@@ -5,8 +5,10 @@
 mod course;
 mod script;
 pub(super) mod service;
+mod shared;
 
 use super::Shared;
+use super::attempt::Once;
 use super::engines::Engines;
 use super::lost::Lost;
 use super::wire::Wire;
@@ -26,6 +28,7 @@ use crate::services::Services;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use course::Course;
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Runs, TestCaseError, TestRunner};
 use script::History;
 use service::Model;
@@ -70,16 +73,20 @@ type Checked = Result<(), TestCaseError>;
 
 #[test]
 fn no_history_makes_a_settled_call_again_or_loses_or_doubles_a_change() {
-    check(HISTORIES);
+    check_all(HISTORIES, script::a_history(), World::go_through);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn no_history_of_very_many_does_either() {
-    check(HISTORIES_MANY);
+    check_all(HISTORIES_MANY, script::a_history(), World::go_through);
 }
 
-fn check(histories: u32) {
+fn check_all<S: Strategy>(
+    histories: u32,
+    made: S,
+    go_through: impl AsyncFn(&World, S::Value) -> Checked,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -91,8 +98,8 @@ fn check(histories: u32) {
         max_shrink_iters: 2_000,
         ..Runs::default()
     });
-    let went = runner.run(&script::a_history(), |history| {
-        runtime.block_on(world.go_through(history))
+    let went = runner.run(&made, |history| {
+        runtime.block_on(go_through(&world, history))
     });
     world.shared.engines.close();
     if let Err(why) = went {
@@ -133,6 +140,7 @@ impl World {
             reader: Arc::new(Mutex::new(Reader::open(&folder).unwrap())),
             tried: Arc::new(Notify::new()),
             held_late: Arc::default(),
+            once: Once::with_patience(std::time::Duration::from_millis(1)),
             wire: Wire::Model(model.clone()),
         });
         Self {
@@ -156,7 +164,7 @@ impl World {
         self.model.begin();
         let event = format!("evt_{}", uuid::Uuid::new_v4().simple());
         let run = self.accept(&event).await;
-        let mut course = Course::new(self, run, event, history.script);
+        let mut course = Course::new(self, run, event.clone(), &event, history.script);
         for name in history.list {
             course.grow(name).await;
         }

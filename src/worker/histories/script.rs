@@ -21,6 +21,13 @@ pub(super) enum Line {
     Loop {
         to: To,
     },
+    /// A call with a name; its failure is caught, or not.
+    Once {
+        service: &'static str,
+        name: &'static str,
+        body: Body,
+        is_tried: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +84,8 @@ pub(super) struct History {
     pub is_second: bool,
 }
 
-/// The script's text.
-pub(super) fn text(script: &[Line]) -> String {
+/// The script's text. The names of its calls are those of this group of runs.
+pub(super) fn text(script: &[Line], group: &str) -> String {
     let post =
         |to: &To, body: &str| format!("service(\"{}\").post(\"{}\", {body});", to.service, to.path);
     let mut text = String::from("let got = 0;\n");
@@ -93,6 +100,21 @@ pub(super) fn text(script: &[Line]) -> String {
                 "for it in records(\"lines\").find(#{{ event: event.id }}) {{ {} }}",
                 post(to, "#{ what: it.what }")
             ),
+            Line::Once {
+                service,
+                name,
+                body,
+                is_tried,
+            } => {
+                let call = format!(
+                    "service(\"{service}\").post(\"/once\", #{{ name: \"{name}\", says: {} }}, #{{ once: \"{group}-{name}\" }});",
+                    body.text()
+                );
+                match is_tried {
+                    true => format!("try {{ {call} }} catch {{ }}"),
+                    false => call,
+                }
+            }
         };
         text.push('\n');
     }
@@ -123,7 +145,7 @@ pub(super) fn asked(script: &[Line], list: &[&str]) -> BTreeMap<String, u32> {
                 ask(to, what);
             }
             Line::Loop { to } => list.iter().for_each(|it| ask(to, it)),
-            Line::Get | Line::Post { .. } | Line::TryPost { .. } => {}
+            Line::Get | Line::Post { .. } | Line::TryPost { .. } | Line::Once { .. } => {}
         }
     }
     asked
@@ -158,12 +180,12 @@ fn a_line() -> impl Strategy<Value = Line> {
     ]
 }
 
-fn a_name() -> impl Strategy<Value = &'static str> {
+pub(super) fn a_name() -> impl Strategy<Value = &'static str> {
     // Two of them are also said in scripts.
     prop_oneof![Just("a"), Just("c"), Just("m"), Just("q"), Just("z")]
 }
 
-fn a_fault() -> impl Strategy<Value = Fault> {
+pub(super) fn a_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         5 => Just(Fault::None),
         1 => prop_oneof![

@@ -75,6 +75,8 @@ struct State {
     answers: i64,
     /// How many sendings have met an ill service since the attempt began.
     put_off: u32,
+    waited_hours: u32,
+    is_settled_by_word: bool,
     violations: Vec<String>,
 }
 
@@ -115,6 +117,23 @@ impl Model {
         self.state().resends_allowed += 1;
     }
 
+    /// Somebody says that a call has taken effect, whether it has or not.
+    pub(super) fn settle_by_word(&self) {
+        self.state().is_settled_by_word = true;
+    }
+
+    pub(super) fn is_settled_by_word(&self) -> bool {
+        self.state().is_settled_by_word
+    }
+
+    pub(super) fn waited(&self, hours: u32) {
+        self.state().waited_hours += hours;
+    }
+
+    pub(super) fn waited_hours(&self) -> u32 {
+        self.state().waited_hours
+    }
+
     pub(super) fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
     }
@@ -126,6 +145,19 @@ impl Model {
             *effects.entry(it.content.clone()).or_default() += u32::from(it.effects > 0);
         }
         effects
+    }
+
+    /// The keys that took effect, of each call with a name: `service name`.
+    pub(super) fn keys_by_name(&self) -> BTreeMap<String, u32> {
+        let mut keys = BTreeMap::new();
+        for it in self.state().by_key.values().filter(|it| it.effects > 0) {
+            if let Some((service, body)) = it.content.split_once(" once ") {
+                let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+                let name = body["name"].as_str().unwrap_or_default();
+                *keys.entry(format!("{service} {name}")).or_default() += 1;
+            }
+        }
+        keys
     }
 
     /// The highest number of times that one key of a service that honours keys took effect.
@@ -196,6 +228,11 @@ impl State {
         let body = prepared.body.as_deref().unwrap_or_default();
         let content = format!("{} {path} {body}", prepared.service);
         let is_honoured = prepared.service == "books";
+        let never_left = matches!(fault, Fault::NotSent | Fault::NoTurn | Fault::Ill);
+        if never_left && !self.by_key.contains_key(key) {
+            // The service has not seen this key, which may still become another call's.
+            return (fault, result);
+        }
         let known = self.by_key.entry(key.to_owned()).or_insert(Known {
             bytes: bytes.clone(),
             content: content.clone(),
@@ -215,7 +252,6 @@ impl State {
             ));
         }
         let is_forgotten = !is_honoured || known.first_at.after(KEYS_KEPT) < now;
-        let never_left = matches!(fault, Fault::NotSent | Fault::NoTurn | Fault::Ill);
         if known.is_unanswered && is_forgotten && !never_left {
             if self.resends_allowed == 0 {
                 self.violations.push(format!(

@@ -1,5 +1,6 @@
 //! One life of the host: from a start on what the disk holds to its end.
 
+use super::super::attempt::Once;
 use super::super::engines::Engines;
 use super::super::lost::Lost;
 use super::super::wire::Wire;
@@ -121,6 +122,7 @@ impl Life {
             stopping: CancellationToken::new(),
             reader: disk.clone(),
             tried: Arc::default(),
+            once: Once::default(),
             wire: Wire::default(),
             turns: Arc::default(),
             held_late: Arc::default(),

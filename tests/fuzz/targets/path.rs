@@ -111,6 +111,7 @@ fn attempt(services: &Services, input: &[u8]) -> String {
             .collect(),
         body: None,
         accept: Vec::new(),
+        once: None,
     };
     let prepared = match services.prepare(&request) {
         Ok(it) => it,

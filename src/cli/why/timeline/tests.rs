@@ -62,6 +62,8 @@ pub(in crate::cli::why) fn call(state: &str, intended: i64, answered: Option<i64
         answer: raw(r#"{"status":200,"headers":{},"text":"{}","body_missing":null}"#),
         path: Some("/paid".into()),
         decided: None,
+        once: None,
+        given_to: None,
     }
 }
 

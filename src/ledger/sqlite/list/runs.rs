@@ -79,6 +79,8 @@ pub struct CallRow {
     pub answer: Option<Box<RawValue>>,
     pub path: Option<String>,
     pub decided: Option<String>,
+    pub once: Option<String>,
+    pub given_to: Option<RunId>,
 }
 
 /// A row of `decisions`.
@@ -187,7 +189,7 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT run, number, state, service, method, url, request, content, idempotency_key, version, now,
-                   seen, intended_at, answered_at, answer, path, decided FROM journal WHERE run = ?1 ORDER BY number",
+                   seen, intended_at, answered_at, answer, path, decided, once, given_to FROM journal WHERE run = ?1 ORDER BY number",
             )?
             .query_map([run.0], |row| {
                 Ok(CallRow {
@@ -208,6 +210,8 @@ impl Reader {
                     answer: json(row.get(14)?),
                     path: row.get(15)?,
                     decided: row.get(16)?,
+                    once: row.get(17)?,
+                    given_to: row.get::<_, Option<i64>>(18)?.map(RunId),
                 })
             })?
             .collect()

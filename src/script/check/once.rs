@@ -1,0 +1,51 @@
+//! `#{ once: "…" }` as the script says it: a name that is none, and a call that only looks.
+
+use super::super::host::once::{EXAMPLE, LOOKS_ALREADY, is_not_for, mistake};
+use super::Check;
+use crate::call::Method;
+use rhai::{Expr, FnCallExpr};
+
+impl Check<'_> {
+    /// `x.post(path, body, #{ once: "…" })`, if `x` is a service: nothing else has such an option.
+    pub(super) fn once(&mut self, call: &FnCallExpr) {
+        let Some(method) = method_of(&call.name) else {
+            return;
+        };
+        let Some(Expr::Map(options, _)) = call.args.get(1..).and_then(<[Expr]>::last) else {
+            return;
+        };
+        let Some((key, name)) = options.0.iter().find(|(key, _)| key.name == "once") else {
+            return;
+        };
+        // What `post` has second is its body.
+        let has_body = match method {
+            Method::Get | Method::Head | Method::Delete => false,
+            Method::Post | Method::Put | Method::Patch => true,
+        };
+        if has_body && call.args.len() < 3 {
+            return;
+        }
+        if !method.changes_something() {
+            self.find(key.pos, is_not_for(method), Some(LOOKS_ALREADY.into()));
+            return;
+        }
+        if let Expr::StringConstant(text, position) = name
+            && let Some(why) = mistake(text)
+        {
+            self.find(*position, why, Some(EXAMPLE.into()));
+        }
+    }
+}
+
+fn method_of(name: &str) -> Option<Method> {
+    [
+        Method::Get,
+        Method::Head,
+        Method::Post,
+        Method::Put,
+        Method::Patch,
+        Method::Delete,
+    ]
+    .into_iter()
+    .find(|it| it.as_str().eq_ignore_ascii_case(name))
+}
