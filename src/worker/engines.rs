@@ -19,6 +19,10 @@ const STACK_SIZE_BYTES: usize = 256 * 1024 * 1024;
 /// Added to the threads' niceness, so that an ack goes first.
 const NICENESS: i32 = 10;
 
+/// Passes of handlers that take longer share no view of the ledger with others: each thing is read as it is by then.
+/// While a view is held the log cannot begin anew, and one after the other they would hold one all the time.
+const SHORT_BELOW: Duration = Duration::from_millis(5);
+
 /// What is done on a script thread, with the thread's way to read the ledger.
 pub(super) type Work = Box<dyn FnOnce(&Arc<Mutex<Reader>>) + Send>;
 
@@ -182,8 +186,12 @@ impl Engines {
         while let Some(((began_to_wait, turn), at_work)) = self.next(rest) {
             let (run, began) = (turn.run, Instant::now());
             note(self.running.enter(place, run, turn.blame));
-            // All that was committed before its turn was asked for: above all what the run before it in its lane did.
-            note_unread(lock(reader).see_since(began_to_wait));
+            note_unread(if at_work.charged < SHORT_BELOW {
+                // All that was committed before its turn was asked for: above all what the run before it in its lane did.
+                lock(reader).see_since(began_to_wait)
+            } else {
+                lock(reader).let_go()
+            });
             self.places.begin(
                 place,
                 Given {

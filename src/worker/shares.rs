@@ -36,8 +36,8 @@ pub(super) enum Kind {
 pub(super) struct AtWork {
     number: u64,
     handler: Arc<str>,
-    /// What it is taken to need, until that is known.
-    charged: Duration,
+    /// What it is taken to need, until that is known: nothing, of a handler that was not seen before.
+    pub charged: Duration,
     /// How many of its handler still wait to begin, if this one was one of them.
     pub left_to_begin: Option<usize>,
 }

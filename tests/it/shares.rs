@@ -32,6 +32,19 @@ fn post(host: &Host, kind: &str, objects: std::ops::Range<u32>) {
     }
 }
 
+/// Waits until all of the log is in the database, so that it may begin anew.
+fn is_copied_whole(host: &Host) {
+    let beside = Connection::open(host.data().join("ledger.db")).unwrap();
+    eventually(SOON, || {
+        let (log, copied): (i64, i64) = beside
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        0 < log && log == copied
+    });
+}
+
 #[test]
 fn many_runs_that_take_their_whole_time_leave_others_their_share_of_the_threads() {
     const SLOW_RUNS: u32 = 60;
@@ -56,18 +69,25 @@ fn a_run_that_takes_long_keeps_the_log_from_beginning_anew_for_a_moment_only() {
     // The first of the others cannot be over before the slow one has looked.
     post(&host, "invoice.paid", 0..20);
     eventually(SOON, || ledger.done_runs() == 20);
-    let beside = Connection::open(host.data().join("ledger.db")).unwrap();
-    eventually(SOON, || {
-        let (log, copied): (i64, i64) = beside
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-                Ok((row.get(1)?, row.get(2)?))
-            })
-            .unwrap();
-        0 < log && log == copied
-    });
+    is_copied_whole(&host);
     assert_eq!(
         dead_runs(&ledger),
         0,
         "the log was whole in the database only after the slow run"
+    );
+}
+
+#[test]
+fn runs_one_upon_the_other_do_not_keep_the_log_from_beginning_anew() {
+    const RUNS: u32 = 200;
+    let host = host("60ms");
+    let ledger = host.ledger();
+    post(&host, "customer.created", 0..RUNS);
+    eventually(SOON, || 10 <= dead_runs(&ledger));
+    is_copied_whole(&host);
+    let over = dead_runs(&ledger);
+    assert!(
+        over < i64::from(RUNS),
+        "the log was whole in the database only when nothing ran any more"
     );
 }
