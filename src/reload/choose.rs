@@ -52,29 +52,6 @@ impl<'a> Choice<'a> {
             .collect()
     }
 
-    /// Why this handlers.toml must not come into force, if so: a handler that works would work no more, since none of its
-    /// versions fits it. `works` says so of the handlers.toml before.
-    pub(super) fn refused(
-        &self,
-        chosen: &[Chosen],
-        works: impl Fn(&str) -> bool,
-    ) -> Option<String> {
-        let handlers = self.config.handlers.iter().zip(chosen);
-        let lost = handlers.filter(|(handler, it)| {
-            let name = &*handler.name;
-            it.program.is_err() && !self.decisions.stuck.contains_key(name) && works(name)
-        });
-        let lost: Vec<String> = lost.map(|(it, _)| format!("`{}`", it.name)).collect();
-        let them = match lost.as_slice() {
-            [] => return None,
-            [one] => format!("handler {one} goes"),
-            many => format!("handlers {} go", many.join(", ")),
-        };
-        Some(format!(
-            "nothing of this save is in force: no version of the script fits the handlers.toml that was saved, so {them} on as before it; mend either of the two"
-        ))
-    }
-
     fn of(
         &self,
         handler: &Handler,

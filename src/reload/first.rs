@@ -1,18 +1,14 @@
 //! What a start begins with: the files, or, where these are broken, what was good before.
 
 use super::check::{Checked, check};
-use super::choose::{Choice, Kept};
+use super::choose::Choice;
 use super::differences::refuses_rename;
 use super::last_good::{LastGood, kept};
 use super::look::Looked;
 use super::{Files, Location, Report};
-use crate::config::Config;
-use crate::diagnostic::Diagnostic;
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;
-use crate::script::Program;
 use crate::services::Services;
-use std::sync::Arc;
 use tracing::warn;
 
 /// What a start begins with.
@@ -44,21 +40,12 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     report
         .problems
         .extend(checked.problems.iter().map(ToString::to_string));
-    let of_ledger = |version: &str| kept(reader, version);
     if let (Some(new), Some(text)) = (&checked.config, &last_good.config) {
         let old = Files {
             handlers: Ok(text.clone()),
             ..files.clone()
         };
-        let why = check(&old).config.and_then(|old| {
-            let is_known = files.handlers.as_ref() == Ok(text);
-            refuses_rename(&old, new).or_else(|| {
-                if is_known {
-                    return None;
-                }
-                unfit(&old, new, &checked.programs, &last_good, &of_ledger)
-            })
-        });
+        let why = check(&old).config.and_then(|old| refuses_rename(&old, new));
         if let Some(why) = why {
             report.problems.push(why);
             checked.config = None;
@@ -100,6 +87,7 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         warn!("{it}");
     }
     let services = Services::new(&config.services).map_err(|it| it.to_string())?;
+    let of_ledger = |version: &str| kept(reader, version);
     let choice = Choice::new(&config, None, &last_good.decisions, &of_ledger);
     let chosen = choice.of_all(programs, &mut report);
     let settled = Settled {
@@ -111,25 +99,5 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         in_force: InForce::new(config, services, chosen),
         report,
         settled,
-    })
-}
-
-/// Why a handlers.toml that was changed while no host ran must not come into force.
-fn unfit(
-    old: &Config,
-    new: &Config,
-    programs: &[Result<Arc<Program>, Vec<Diagnostic>>],
-    last_good: &LastGood,
-    of_ledger: Kept<'_>,
-) -> Option<String> {
-    let decisions = &last_good.decisions;
-    let choice = Choice::new(new, None, decisions, of_ledger);
-    let chosen = choice.of_all(programs.to_vec(), &mut Report::default());
-    let before = Choice::new(old, None, decisions, of_ledger);
-    choice.refused(&chosen, |name| {
-        let handler = old.handlers.iter().find(|it| &*it.name == name);
-        let version = decisions.in_force.get(name);
-        let both = handler.zip(version);
-        both.is_some_and(|(handler, version)| before.version(handler, version).is_some())
     })
 }

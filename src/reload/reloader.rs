@@ -235,21 +235,12 @@ impl Reloader {
                 return report;
             }
         };
-        let (chosen, refused) = {
+        let chosen = {
             let reader = self.reader();
             let of_ledger = |version: &str| kept(&reader, version);
             let choice = Choice::new(&config, Some(&before), &decisions, &of_ledger);
-            let chosen = choice.of_all(programs, &mut report);
-            let works = |name: &str| before.handler(name).is_some_and(|it| it.program().is_ok());
-            let refused = choice.refused(&chosen, works);
-            (chosen, refused)
+            choice.of_all(programs, &mut report)
         };
-        if let Some(why) = refused {
-            report.problems.push(why);
-            report.changes.clear();
-            report.decided.clear();
-            return report;
-        }
         let next = InForce::new(config, services, chosen).after(&before);
         report.changes.extend(differences(&before, &next));
         report.needs_restart = needs_restart(&before.config, &next.config);

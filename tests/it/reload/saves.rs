@@ -4,7 +4,7 @@ use super::{
     ENDPOINT, IN_TIME, comes_into_force, config, handler, host, problems, reload, script,
     version_of,
 };
-use crate::support::{Host, HostSetup, event, eventually, tell};
+use crate::support::{Host, HostSetup, eventually, tell};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -229,29 +229,4 @@ fn one_save_among_a_thousand_scripts_changes_that_one_only() {
     let (is_good, said) = reload(&host);
     assert!(is_good && said.contains("nothing has changed"), "{said}");
     assert!(host.terminate().success());
-}
-
-#[test]
-fn a_handlers_toml_that_no_version_of_a_script_fits_changes_nothing_also_not_at_the_next_start() {
-    let mut host = host();
-    assert_eq!(version_of(&host, "a"), Some(1));
-    let misspelt = config(&["a"]).replace("\"seen\"", "\"sean\"");
-    host.save("handlers.toml", &misspelt);
-    let (is_good, said) = reload(&host);
-    assert!(
-        !is_good && said.contains("scripts/a.rhai:1") && said.contains("handler `a` goes on"),
-        "{said}"
-    );
-    assert_eq!(version_of(&host, "a"), Some(1));
-    assert_eq!(problems(&host).len(), 2);
-    host.restart();
-    assert_eq!(version_of(&host, "a"), Some(1));
-    assert_eq!(problems(&host).len(), 2);
-    // Either of the two is mended.
-    host.save("scripts/a.rhai", &script(2).replace("seen", "sean"));
-    assert!(reload(&host).0);
-    assert_eq!(problems(&host), [""; 0]);
-    let it = event("a.created", "obj_1");
-    assert_eq!(host.post(&it).status, 200);
-    eventually(IN_TIME, || host.ledger().record("sean", &it.id).is_some());
 }
