@@ -293,10 +293,11 @@ impl Host {
         {
             bail!("the ledger could not be flushed in time; nothing that was answered 200 is lost");
         }
-        let _ = std::fs::remove_file(options.folder.control_socket());
         if let Some(why) = failed {
+            // What is at the socket's path may be another host's by now.
             bail!("{why}");
         }
+        let _ = std::fs::remove_file(options.folder.control_socket());
         if let Some(why) = lost.why_used_up() {
             bail!("{why}");
         }
