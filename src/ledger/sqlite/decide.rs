@@ -17,6 +17,8 @@ struct Dead {
     needs: Option<Needs>,
     /// The earliest call that may have been sent and has no answer.
     unanswered: Option<i64>,
+    /// The call whose answer an operator gave last.
+    answered_by_hand: Option<i64>,
 }
 
 /// Writes a decision down, or says why it does not fit the run.
@@ -91,6 +93,7 @@ fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, Stri
         why,
         needs,
         unanswered,
+        answered_by_hand,
     } = dead;
     match (choice, needs) {
         (Choice::Reuse | Choice::Again, Some(Needs::CallsChanged)) => Ok(None),
@@ -103,8 +106,8 @@ fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, Stri
         (Choice::Resend, Some(Needs::CallsChanged) | None) => Err(format!(
             "no call of run {run} waits to be allowed to be sent again: a plain `hookyard runs retry {run}` does what is safe. It is dead because: {why}"
         )),
-        (Choice::Settle { .. }, _) => match unanswered {
-            Some(call) => Ok(Some(*call)),
+        (Choice::Settle { .. }, _) => match unanswered.or(*answered_by_hand) {
+            Some(call) => Ok(Some(call)),
             None => Err(format!(
                 "every call of run {run} was answered, so there is none to settle. It is dead because: {why}"
             )),
@@ -139,6 +142,14 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
         .connection
         .prepare_cached("SELECT min(number) FROM journal WHERE run = ?1 AND state = 'intended'")?
         .query_row([run.0], |row| row.get(0))?;
+    let answered_by_hand: Option<i64> = tables
+        .connection
+        .prepare_cached(
+            "SELECT number FROM journal WHERE run = ?1 AND state = 'settled' AND decided = 'settle'
+             ORDER BY answered_at DESC, number DESC LIMIT 1",
+        )?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?;
     let needs = match (needs.as_deref(), call.or(unanswered)) {
         (Some("calls_changed"), _) => Some(Needs::CallsChanged),
         (Some("outcome_unknown"), Some(call)) => Some(Needs::OutcomeUnknown { call }),
@@ -159,6 +170,7 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
         why: why.unwrap_or_default(),
         needs,
         unanswered: stopped_at.or(unanswered),
+        answered_by_hand,
     }))
 }
 
@@ -174,7 +186,7 @@ fn mark(
         Some(answer) => connection
             .prepare_cached(
                 "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4, decided = 'settle'
-                 WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+                 WHERE run = ?1 AND number = ?2 AND (state = 'intended' OR decided = 'settle')",
             )?
             .execute(params![run.0, call, at.0, answer])?,
         None => connection
