@@ -175,6 +175,8 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
     let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
     match call.answered_at {
         _ if call.intended_at >= from => Vec::new(),
+        // An operator's word, which is told as such.
+        Some(_) if call.decided.is_some() => Vec::new(),
         Some(at) if is_in(at) => {
             vec![format!(
                 "{name}  sent again with the same key, {} {}",
@@ -182,11 +184,7 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
                 moment(at)
             )]
         }
-        Some(at) if at < from && call.state == "settled" => {
-            vec![format!(
-                "{name}  {DIM}answered from the journal, not sent again{DIM:#}"
-            )]
-        }
+        // Whether an attempt asked for what was answered before it is not known.
         Some(_) | None => Vec::new(),
     }
 }
