@@ -256,6 +256,7 @@ fn told(report: &Report) -> Vec<String> {
         lines.push(String::new());
     }
     let told = report.changes.iter().chain(&report.decided);
+    let told = told.chain(&report.held);
     lines.extend(told.map(|it| clean(it)));
     for it in &report.needs_restart {
         lines.push(format!(

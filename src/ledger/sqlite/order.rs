@@ -98,6 +98,9 @@ pub(super) fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
         .query_row([run.0], |row| row.get(0))
         .optional()?;
     Ok(Ordered::NotFound(match state {
+        Some(state) if state == "held" => format!(
+            "run {run} is held: it goes on when its handler has a good version; when its handler was renamed, `hookyard runs move OLD NEW` makes the new one do it"
+        ),
         Some(state) => format!("run {run} is {state}"),
         None => format!("there is no run {run}; `hookyard runs list` shows the runs"),
     }))
