@@ -63,6 +63,12 @@ impl Host {
     /// Opens the data folder, reads handlers.toml and scripts, listens, and receives signals from now on. Blocks; to be
     /// called with a runtime entered.
     pub fn build(options: Options) -> anyhow::Result<Self> {
+        if let Some(why) = control::too_long(&options.folder) {
+            bail!(why);
+        }
+        if !options.folder.database().exists() {
+            fails_before_there_is_a_folder(&options.location)?;
+        }
         let lock = options.folder.lock()?;
         wait_for_others(&options.folder);
         let desk = Desk::new();
@@ -304,6 +310,16 @@ impl Host {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Nothing was good before: a handlers.toml with mistakes ends the start, and leaves no folder behind.
+fn fails_before_there_is_a_folder(location: &Location) -> anyhow::Result<()> {
+    let checked = reload::check(&reload::Files::read(location));
+    if checked.config.is_none() {
+        let problems: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
+        bail!(problems.join("\n\n"));
+    }
+    Ok(())
 }
 
 /// After an unclean end no other process may have the database open: its shared index would vouch for pages that may

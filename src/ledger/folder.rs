@@ -136,6 +136,18 @@ impl Folder {
         holder.pid.map(|it| it.as_raw_nonzero().get())
     }
 
+    /// The host that has the folder, as far as that can be told without taking anything from it.
+    pub fn host(&self) -> Option<i32> {
+        let pid = fs::read_to_string(self.0.join("lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        let process = rustix::process::Pid::from_raw(pid)?;
+        let lives = rustix::process::test_kill_process(process).is_ok();
+        (lives && self.other_user().is_some()).then_some(pid)
+    }
+
     /// Whether the last host ended without putting its log into the database.
     pub fn ended_uncleanly(&self) -> bool {
         fs::metadata(self.0.join("ledger.db-wal")).is_ok_and(|it| it.len() > 0)

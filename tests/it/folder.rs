@@ -93,3 +93,27 @@ fn every_file_of_the_data_folder_is_its_owners_alone_whatever_the_folder_allows(
     assert!(modes.len() >= 6, "{modes:?}");
     assert!(modes.values().all(|it| it == "600"), "{modes:?}");
 }
+
+#[test]
+fn a_host_whose_socket_was_deleted_is_not_told_as_none_by_any_command() {
+    let host = host();
+    assert!(host.command(&["reload"]).output().unwrap().status.success());
+    fs::remove_file(host.data().join("control.sock")).unwrap();
+    for args in [&["reload"][..], &["services"], &["runs", "retry", "1"]] {
+        let output = host.command(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = format!("(process {}), but no command reaches it", host.pid());
+        assert!(said.contains(&told), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_start_that_fails_on_its_files_leaves_no_folder_behind() {
+    let mut host = host();
+    assert!(host.terminate().success());
+    fs::remove_dir_all(host.data()).unwrap();
+    host.save("handlers.toml", "[handlers.a\n");
+    let log = host.try_restart(None).unwrap_err().log;
+    assert!(log.contains("handlers.toml:"), "{log}");
+    assert!(!host.data().exists());
+}

@@ -3,7 +3,7 @@
 use super::RunStory;
 use super::timeline::parsed;
 use crate::call;
-use crate::cli::out::clean;
+use crate::cli::out::word;
 use crate::cli::table::{BOLD, DIM, RED, YELLOW};
 use crate::cli::times::{moment, took};
 use crate::clock::UnixMillis;
@@ -73,7 +73,7 @@ pub(super) fn decided(it: &DecisionRow) -> String {
         "{BOLD}retry --{}{BOLD:#}  {} by {}: {about} {what}",
         it.choice,
         moment(it.decided_at),
-        clean(&it.decided_by)
+        word(&it.decided_by)
     )
 }
 
@@ -95,8 +95,8 @@ fn row<'a>(story: &'a RunStory, note: &CallNote) -> Option<&'a CallRow> {
 fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
     let place = row.map_or(note.path.as_str(), |it| &it.url);
     let name = match note.number {
-        Some(number) => format!("call {number}  {} {}", note.method.as_str(), clean(place)),
-        None => format!("call  {} {}", note.method.as_str(), clean(place)),
+        Some(number) => format!("call {number}  {} {}", note.method.as_str(), word(place)),
+        None => format!("call  {} {}", note.method.as_str(), word(place)),
     };
     let became = note.became.map(became).unwrap_or_default();
     let did = match note.did {
@@ -172,7 +172,7 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
     if is_in(call.intended_at) {
         return made(call, call.answered_at.is_some_and(|at| !is_in(at)));
     }
-    let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
+    let name = format!("call {}  {} {}", call.number, call.method, word(&call.url));
     match call.answered_at {
         _ if call.intended_at >= from => Vec::new(),
         // An operator's word, which is told as such.
@@ -210,7 +210,7 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
         }
     });
     let decided = match &call.decided {
-        Some(it) => format!(", decided by an operator (--{})", clean(it)),
+        Some(it) => format!(", decided by an operator (--{})", word(it)),
         None => String::new(),
     };
     vec![
@@ -218,7 +218,7 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
             "call {}  {} {}  {state}{decided}",
             call.number,
             call.method,
-            clean(&call.url)
+            word(&call.url)
         ),
         format!("  written down {}, {end}", moment(call.intended_at)),
         key(call),

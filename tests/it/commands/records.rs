@@ -152,3 +152,39 @@ fn a_large_import_goes_in_whole() {
     let exported = said(&host, &["records", "export", "people"]);
     assert_eq!(exported.lines().count(), 3_000);
 }
+
+#[test]
+fn a_collection_that_no_handler_can_be_given_takes_no_records_and_a_mistyped_one_is_told() {
+    let (host, _books) = host();
+    for name in ["ABC", "A B", "../x"] {
+        let complaint = refused(&host, &["records", "set", name, "1", "{}"]);
+        let cannot = format!("`{name}` cannot be the name of a collection");
+        assert!(complaint.contains(&cannot), "{complaint}");
+        let complaint = refused(&host, &["records", "import", name, "-"]);
+        assert!(
+            complaint.contains(&cannot) && !complaint.contains("0 records"),
+            "{complaint}"
+        );
+    }
+    said(&host, &["records", "set", "invoices", "1", "{}"]);
+    let it = run_with(&mut host.command(&["records", "list", "invoicse"]), "");
+    let told = "there is no collection `invoicse`: did you mean `invoices`?";
+    assert!(it.complaint.contains(told), "{it:?}");
+}
+
+#[test]
+fn a_record_is_shown_with_its_numbers_as_they_were_written() {
+    let (host, _books) = host();
+    let body = "{\"n\":123456789012345678901234567890,\"a\":1.10}";
+    said(&host, &["records", "set", "invoices", "1", body]);
+    let shown = said(&host, &["records", "get", "invoices", "1"]);
+    assert!(
+        shown.contains("\"n\": 123456789012345678901234567890,\n"),
+        "{shown}"
+    );
+    let history = said(&host, &["records", "history", "invoices", "1"]);
+    assert!(
+        history.contains("n: 123456789012345678901234567890\n"),
+        "{history}"
+    );
+}

@@ -162,6 +162,8 @@ fn open_runs_of_a_renamed_handler_are_moved_and_done() {
         .remove(0);
     let (_, said) = run(&host, &["runs", "retry", &id]);
     assert!(said.contains("`hookyard runs move OLD NEW`"), "{said}");
+    let of_a = run(&host, &["versions", "a"]).1;
+    assert!(!of_a.contains("  in force"), "{of_a}");
     refused("a", "c", "there is no handler `c`");
     refused("x", "b", "has no open runs");
     let (is_good, said) = run(&host, &["runs", "move", "a", "b"]);
