@@ -138,8 +138,12 @@ fn head(run: &RunRow, last: Option<&AttemptRow>) -> String {
     } else {
         String::new()
     };
+    let did = match last {
+        Some(_) => "ran for",
+        None => "has not run for",
+    };
     format!(
-        "{state}{}{state:#}  {BOLD}{}{BOLD:#} ran for {}  {DIM}run {}{attempt}{time}{DIM:#}",
+        "{state}{}{state:#}  {BOLD}{}{BOLD:#} {did} {}  {DIM}run {}{attempt}{time}{DIM:#}",
         run.state,
         run.handler,
         word(&run.kind),
