@@ -62,6 +62,12 @@ impl Host {
     /// Opens the data folder, reads handlers.toml and scripts, listens, and receives signals from now on. Blocks; to be
     /// called with a runtime entered.
     pub fn build(options: Options) -> anyhow::Result<Self> {
+        if let Some(why) = control::too_long(&options.folder) {
+            bail!(why);
+        }
+        if !options.folder.database().exists() {
+            fails_before_there_is_a_folder(&options.location)?;
+        }
         let lock = options.folder.lock()?;
         wait_for_others(&options.folder);
         let desk = Desk::new();
@@ -302,16 +308,27 @@ impl Host {
         {
             bail!("the ledger could not be flushed in time; nothing that was answered 200 is lost");
         }
-        let _ = std::fs::remove_file(options.folder.control_socket());
         if let Some(why) = failed {
+            // What is at the socket's path may be another host's by now.
             bail!("{why}");
         }
+        let _ = std::fs::remove_file(options.folder.control_socket());
         if let Some(why) = lost.why_used_up() {
             bail!("{why}");
         }
         info!("stopped");
         Ok(())
     }
+}
+
+/// Nothing was good before: a handlers.toml with mistakes ends the start, and leaves no folder behind.
+fn fails_before_there_is_a_folder(location: &Location) -> anyhow::Result<()> {
+    let checked = reload::check(&reload::Files::read(location));
+    if checked.config.is_none() {
+        let problems: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
+        bail!(problems.join("\n\n"));
+    }
+    Ok(())
 }
 
 /// After an unclean end no other process may have the database open: its shared index would vouch for pages that may

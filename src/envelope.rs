@@ -12,6 +12,9 @@ mod beyond;
 
 /// The most bytes of an id, a type or another text that the host keeps in columns of its own.
 const TEXT_SIZE_BYTES_MAX: usize = 512;
+/// Where [`ENVELOPE`] has these.
+const ID_SLOT: usize = 0;
+const TYPE_SLOT: usize = 2;
 
 /// Which fields of a payload are wanted: those of the envelope, and those that handlers order by.
 #[derive(Clone, Debug)]
@@ -166,12 +169,16 @@ impl Wanted {
 
 /// Why a JSON text is no event, if it is none.
 fn lacking(values: &[Option<String>]) -> Option<String> {
-    let is_text = |it: &Option<String>| it.as_deref().is_some_and(|it| !it.is_empty());
-    if !is_text(&values[0]) {
-        return Some("it has no `id`".into());
-    }
-    if !is_text(&values[2]) {
-        return Some("it has no `type`".into());
+    for (name, slot) in [("id", ID_SLOT), ("type", TYPE_SLOT)] {
+        match values[slot].as_deref() {
+            None => return Some(format!("it has no `{name}`")),
+            Some("") => {
+                return Some(format!(
+                    "its `{name}` is empty or has more than {TEXT_SIZE_BYTES_MAX} bytes"
+                ));
+            }
+            Some(_) => {}
+        }
     }
     let is_event = matches!(values[1].as_deref(), None | Some("event" | "v2.core.event"));
     (!is_event).then(|| "its `object` is neither `event` nor `v2.core.event`".into())
@@ -197,7 +204,10 @@ impl Seed<'_> {
     fn keep(&mut self, text: &str) {
         if let Some(slot) = self.node.slot {
             // A text this long is no id; the whole payload is kept anyway.
-            self.values[slot] = (text.len() <= TEXT_SIZE_BYTES_MAX).then(|| text.to_owned());
+            let kept = (text.len() <= TEXT_SIZE_BYTES_MAX).then(|| text.to_owned());
+            // Too long an id is told from none at all.
+            let is_needed = slot == ID_SLOT || slot == TYPE_SLOT;
+            self.values[slot] = kept.or_else(|| is_needed.then(String::new));
         }
     }
 }

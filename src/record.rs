@@ -1,13 +1,27 @@
 //! A record: a JSON document with an id, in a collection.
 
 use crate::clock::UnixMillis;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The most bytes that a record's JSON text may have.
 pub const RECORD_SIZE_BYTES_MAX: usize = 256 * 1024;
 /// The most bytes that a collection's name or a record's id may have.
 pub const RECORD_NAME_BYTES_MAX: usize = 255;
+
+/// Why a text cannot be the body of a record, if it cannot.
+pub fn no_body(text: &str) -> Option<String> {
+    let error = serde_json::from_str::<Map<String, Value>>(text).err()?;
+    // The same, without looking at how large its numbers are.
+    let is_object = serde_json::from_str::<HashMap<String, IgnoredAny>>(text).is_ok();
+    Some(if is_object {
+        format!("it holds a number that no script could read: {error}")
+    } else {
+        format!("it is no JSON object: {error}")
+    })
+}
 
 /// Which record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

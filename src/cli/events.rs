@@ -1,6 +1,6 @@
 //! `hookyard events`
 
-use super::out::{Out, clean, excerpt};
+use super::out::{Out, excerpt, word};
 use super::table::{BOLD, Table, fields};
 use super::times::{now, since, when};
 use super::{Places, look, remark, runs};
@@ -36,7 +36,7 @@ pub(super) struct List {
     #[arg(long)]
     unreadable: bool,
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = look::limit)]
     limit: usize,
     /// Print JSON, one event a line
     #[arg(long)]
@@ -93,6 +93,9 @@ impl List {
             table(&rows).print(&mut out)?;
         }
         out.finish()?;
+        if rows.is_empty() {
+            self.kind.iter().for_each(look::remark_unknown);
+        }
         if !self.json && rows.len() == self.limit {
             remark(&format!(
                 "the first {}; there may be more: --limit",
@@ -110,14 +113,14 @@ fn table(rows: &[EventRow]) -> Table {
     for it in rows {
         let kind = match &it.unreadable {
             Some(why) => format!("unreadable: {}", excerpt(why)),
-            None => clean(&it.kind),
+            None => word(&it.kind),
         };
         table.row([
             Cell::new(when(it.received_at, now)),
-            Cell::new(clean(&it.id)),
+            Cell::new(word(&it.id)),
             Cell::new(kind),
             Cell::new(&it.endpoint),
-            Cell::new(clean(it.object_id.as_deref().unwrap_or_default())),
+            Cell::new(word(it.object_id.as_deref().unwrap_or_default())),
             Cell::new(it.size_bytes),
         ]);
     }
@@ -171,10 +174,10 @@ pub(super) fn head(out: &mut Out, it: &EventRow) -> anyhow::Result<()> {
     let now = now();
     out.line(format_args!(
         "{BOLD}{}{BOLD:#}  {}",
-        clean(&it.id),
-        clean(&it.kind)
+        word(&it.id),
+        word(&it.kind)
     ))?;
-    let text = |it: &Option<String>| it.as_deref().map(clean);
+    let text = |it: &Option<String>| it.as_deref().map(word);
     let mode = it
         .livemode
         .map(|live| if live { "live" } else { "test" }.to_owned());

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod dev;
 mod events;
+mod exact;
 mod init;
 mod look;
 mod move_runs;
@@ -28,6 +29,7 @@ use crate::ledger::folder::Folder;
 use crate::reload::Location;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,12 +60,13 @@ struct Places {
         value_name = "FILE"
     )]
     config: PathBuf,
-    /// The data folder: the ledger and all else that the host keeps
+    /// The data folder: the ledger and all else that the host keeps [default: data; of `dev`: .hookyard-dev]
     #[arg(
         long,
         global = true,
         env = "HOOKYARD_DATA",
         default_value = "data",
+        hide_default_value = true,
         value_name = "FOLDER"
     )]
     data: PathBuf,
@@ -137,6 +140,12 @@ impl Places {
 
 /// Runs the command line. Exit codes: 0 done, 1 it failed or found mistakes, 2 the command line was wrong.
 pub fn main() -> ExitCode {
+    if let Some(name) = empty_variable(std::env::args_os(), |name| std::env::var_os(name)) {
+        complain(&format!(
+            "the environment variable {name} is set and empty: give it a value, or unset it"
+        ));
+        return ExitCode::from(2);
+    }
     let matches = Cli::command().get_matches();
     let Cli { places, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
     let result = match command {
@@ -167,6 +176,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A variable that would be a flag's value and has none; clap would name only the flag.
+fn empty_variable(
+    line: impl IntoIterator<Item = OsString>,
+    value: impl Fn(&str) -> Option<OsString>,
+) -> Option<&'static str> {
+    let line: Vec<OsString> = line.into_iter().collect();
+    let is_written = |flag: &str| line.iter().any(|it| it.to_string_lossy().starts_with(flag));
+    [("--data", "HOOKYARD_DATA"), ("--config", "HOOKYARD_CONFIG")]
+        .into_iter()
+        .filter(|(flag, name)| !is_written(flag) && value(name).is_some_and(|it| it.is_empty()))
+        .map(|(_, name)| name)
+        .next()
+}
+
 /// An error, on standard error.
 fn complain(what: &str) {
     let text = out::clean(what);
@@ -187,6 +210,26 @@ mod tests {
     #[test]
     fn the_command_line_is_lawful() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_variable_is_named_unless_its_flag_is_written() {
+        let found = |line: &[&str], name: &str| {
+            let value = |it: &str| (it == name).then(OsString::new);
+            empty_variable(line.iter().map(OsString::from), value)
+        };
+        assert_eq!(
+            found(&["hookyard", "serve"], "HOOKYARD_DATA"),
+            Some("HOOKYARD_DATA")
+        );
+        assert_eq!(
+            found(&["hookyard", "--data=x", "serve"], "HOOKYARD_DATA"),
+            None
+        );
+        assert_eq!(
+            found(&["hookyard", "serve"], "HOOKYARD_CONFIG"),
+            Some("HOOKYARD_CONFIG")
+        );
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl MoveRuns {
         };
         let mut out = Out::open();
         out.line(format_args!(
-            "{moved} runs of `{from}` are runs of `{to}` now"
+            "{moved} {} of `{to}` now",
+            match moved {
+                1 => format!("run of `{from}` is a run"),
+                _ => format!("runs of `{from}` are runs"),
+            }
         ))?;
         out.finish()?;
         if stay > 0 {

@@ -62,6 +62,7 @@ impl Operations {
                     bail!("the host ended meanwhile; what was reported until now is done")
                 }
                 None => {
+                    says_when_cut_off(&self.places)?;
                     needs_no_host(&self.places, command)?;
                     let _entered = self.runtime.enter();
                     self.by = By::Us(Box::new(InPlace::open(&self.places, command)?));
@@ -87,6 +88,19 @@ impl Operations {
                 )
             })
     }
+}
+
+/// A host that runs and whose socket is gone can be reached by no command.
+fn says_when_cut_off(places: &Places) -> anyhow::Result<()> {
+    let folder = places.folder();
+    let Some(pid) = folder.host() else {
+        return Ok(());
+    };
+    bail!(
+        "a host runs with the data folder `{}` (process {pid}), but no command reaches it: {} is not its socket, or is gone. Events go on being taken; restart the host, which makes the socket anew",
+        places.data.display(),
+        folder.control_socket().display()
+    );
 }
 
 /// Some commands are about a running host.

@@ -64,7 +64,7 @@ fn tell_closed(written: std::io::Result<()>) -> anyhow::Result<()> {
 pub(super) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for it in text.chars() {
-        if it.is_control() && it != '\n' {
+        if (it.is_control() && it != '\n') || steers(it) {
             // Writing to a string cannot fail.
             let _ = write!(clean, "{}", it.escape_default());
         } else {
@@ -72,6 +72,18 @@ pub(super) fn clean(text: &str) -> String {
         }
     }
     clean
+}
+
+/// The same for what stands within a line: an id, a name, a path.
+pub(super) fn word(text: &str) -> String {
+    clean(text).replace('\n', "\\n")
+}
+
+/// What is no control character, and breaks a line or turns its direction all the same.
+fn steers(it: char) -> bool {
+    matches!(it,
+        '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The first line of a text, for a cell of a table.
@@ -99,6 +111,8 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_command_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\tc\nd"), "a\\u{1b}[2Jb\\tc\nd");
+        assert_eq!(clean("a\u{202e}b\u{2028}c"), "a\\u{202e}b\\u{2028}c");
+        assert_eq!(word("evt\n1"), "evt\\n1");
         assert_eq!(clean("Zoë – 12 €"), "Zoë – 12 €");
     }
 

@@ -51,13 +51,18 @@ fn print(out: &mut Out, report: &Report) -> anyhow::Result<()> {
     for it in &report.decided {
         out.line(format_args!("{YELLOW}decided{YELLOW:#}: {}", clean(it)))?;
     }
+    for it in &report.held {
+        out.line(format_args!("{YELLOW}held{YELLOW:#}: {}", clean(it)))?;
+    }
     for it in &report.needs_restart {
         out.line(format_args!(
             "{YELLOW}needs a restart to take effect{YELLOW:#}: {}",
             clean(it)
         ))?;
     }
-    let has_news = !report.changes.is_empty() || !report.needs_restart.is_empty();
+    let has_news = [&report.changes, &report.needs_restart, &report.held]
+        .iter()
+        .any(|it| !it.is_empty());
     if report.problems.is_empty() && !has_news {
         out.line(format_args!("{GREEN}good{GREEN:#}: nothing has changed"))?;
     }

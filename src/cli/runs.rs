@@ -4,7 +4,7 @@ mod retry;
 
 use super::move_runs::MoveRuns;
 use super::operate::Operations;
-use super::out::{Out, clean, excerpt};
+use super::out::{Out, clean, excerpt, word};
 use super::table::{BOLD, Table, fields, state_cell, state_style};
 use super::times::{ago, now, since, when};
 use super::{Places, complain, look, remark};
@@ -54,7 +54,7 @@ pub(super) struct List {
     #[arg(long = "version", value_name = "VERSION")]
     of_version: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = look::limit)]
     limit: usize,
     /// Print JSON, one run a line
     #[arg(long)]
@@ -112,6 +112,9 @@ impl List {
             table(&rows).print(&mut out)?;
         }
         out.finish()?;
+        if rows.is_empty() {
+            self.kind.iter().for_each(look::remark_unknown);
+        }
         if !self.json && rows.len() == self.limit {
             remark(&format!(
                 "the first {}; there may be more: --limit",
@@ -197,8 +200,8 @@ pub(super) fn table(rows: &[RunRow]) -> Table {
             Cell::new(it.id),
             state_cell(&it.state),
             Cell::new(&it.handler),
-            Cell::new(clean(&it.kind)),
-            Cell::new(clean(&it.event_id)),
+            Cell::new(word(&it.kind)),
+            Cell::new(word(&it.event_id)),
             Cell::new(it.attempts),
             Cell::new(moment_of(it, now)),
             Cell::new(excerpt(it.why.as_deref().unwrap_or_default())),
@@ -231,7 +234,7 @@ fn head(out: &mut Out, it: &RunRow) -> anyhow::Result<()> {
             ("handler", Some(it.handler.clone())),
             (
                 "event",
-                Some(format!("{} {}", clean(&it.event_id), clean(&it.kind))),
+                Some(format!("{} {}", word(&it.event_id), word(&it.kind))),
             ),
             ("attempts", Some(it.attempts.to_string())),
             ("replay", (it.replay > 0).then(|| it.replay.to_string())),

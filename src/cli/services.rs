@@ -2,7 +2,7 @@
 
 use super::Places;
 use super::operate::operate;
-use super::out::{Out, clean, excerpt};
+use super::out::{Out, excerpt, word};
 use super::table::Table;
 use super::times::{ago, now};
 use crate::clock::UnixMillis;
@@ -66,8 +66,8 @@ fn table(services: &[ServiceStatus], now: UnixMillis) -> Table {
         let time = |at: Option<UnixMillis>| at.map(|it| ago(it, now)).unwrap_or_default();
         let last_error = it.last_error.as_ref();
         table.row([
-            Cell::new(clean(&it.name)),
-            Cell::new(clean(&it.host)),
+            Cell::new(word(&it.name)),
+            Cell::new(word(&it.host)),
             state_cell(it.state),
             Cell::new(time(it.since)),
             Cell::new(time(it.next_look_at)),

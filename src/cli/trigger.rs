@@ -4,7 +4,7 @@ use super::Places;
 use super::check::drawn;
 use super::dev::location_of;
 use super::operate::operate;
-use super::out::{Out, clean, first_line};
+use super::out::{Out, first_line, word};
 use super::post::Poster;
 use super::table::{GREEN, RED};
 use super::times::now;
@@ -85,7 +85,7 @@ impl Trigger {
             out.line(format_args!(
                 "{style}{}{style:#}  {}  {}  {}",
                 answer.status,
-                clean(&id),
+                word(&id),
                 self.kind,
                 first_line(&answer.text)
             ))?;

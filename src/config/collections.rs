@@ -67,6 +67,15 @@ fn each(items: Vec<(&str, Range<usize>, Value<'_>)>) -> Vec<Granted> {
     items.into_iter().filter_map(read).collect()
 }
 
+/// Why no handler could be given a collection of this name, if none could.
+pub fn no_collection(name: &str) -> Option<String> {
+    if names::is_name(name) {
+        return None;
+    }
+    let (message, help) = no_name(&quoted(name));
+    Some(format!("{message}: {help}"))
+}
+
 fn no_name(shown: &str) -> (String, String) {
     (
         format!("`{shown}` cannot be the name of a collection"),

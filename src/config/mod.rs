@@ -30,6 +30,7 @@ mod tests;
 mod value;
 mod variables;
 
+pub use collections::no_collection;
 pub use parse::parse;
 pub use variables::Variable;
 

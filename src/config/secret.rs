@@ -60,6 +60,9 @@ fn read(it: &Text<'_>) -> Option<Secret> {
         it.error(format!("this is {what}, not a signing secret"), WHERE_IT_IS);
         return None;
     }
+    if !secret.starts_with("whsec_") {
+        it.warning("a signing secret does not begin with `whsec_`", WHERE_IT_IS);
+    }
     if secret.len() < it.value.len() {
         it.warning(
             "there is white space or a quotation mark around this signing secret",

@@ -48,9 +48,10 @@ pub(super) fn read_all(root: &Table<'_>) -> Section<Service> {
 
 fn read_one(table: &Table<'_>, name: Arc<str>) -> Option<Service> {
     const URL: &str = "\"https://accounting.example.com/api\"";
-    let private_network = table.flag("private_network", false);
+    let written = table.take("private_network");
+    let private_network = written.map_or(Some(false), |it| it.flag());
     let url = table.must_have("url", URL).and_then(|it| it.text(URL));
-    let url = url.and_then(|it| url_of(&it, private_network));
+    let url = url.and_then(|it| url_of(&it, private_network.unwrap_or(true)));
     let timeout = table.time("timeout", 10 * SECOND, TIMEOUT_LEAST..=10 * MINUTE);
     // It is a part of the whole time, so that a short whole time needs no second line.
     let connect_timeout = table.time(
@@ -68,7 +69,7 @@ fn read_one(table: &Table<'_>, name: Arc<str>) -> Option<Service> {
         rate: table.rate("rate"),
         connections_max: table.count("connections_max", 16, 1..=10_000),
         answer_size_bytes_max: table.size("answer_size_max", MIB, KIB..=16 * MIB),
-        private_network,
+        private_network: private_network.unwrap_or(false),
         idempotency: idempotency(table),
         breaker: breaker(table),
         url: url?,
@@ -226,6 +227,13 @@ fn idempotency(table: &Table<'_>) -> Option<Duration> {
     match table.text(KEY, "\"24h\"") {
         None => Some(usual),
         Some(it) if it.value == "none" => None,
+        Some(it) if matches!(it.value.as_str(), "off" | "no" | "never" | "") => {
+            it.error(
+                format!("`{KEY}` cannot be `{}`", it.shown()),
+                "write \"none\" for a service that ignores idempotency keys, or how long it remembers them, such as \"24h\"",
+            );
+            Some(usual)
+        }
         Some(it) => Some(time(&it, KEY, usual, MINUTE..=365 * DAY).unwrap_or(usual)),
     }
 }

@@ -91,10 +91,6 @@ impl<'a> Table<'a> {
         self.take(key)?.text(example)
     }
 
-    pub(super) fn flag(&self, key: &'static str, usual: bool) -> bool {
-        self.take(key).and_then(|it| it.flag()).unwrap_or(usual)
-    }
-
     pub(super) fn number(&self, key: &'static str, usual: u64, bounds: RangeInclusive<u64>) -> u64 {
         self.take(key)
             .and_then(|it| it.number(usual, bounds))

@@ -23,6 +23,19 @@ const CONNECTIONS_MAX: usize = 16;
 /// How long a command may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Why no socket can be made in a folder, if none can: systems bound a socket's path.
+pub fn too_long(folder: &Folder) -> Option<String> {
+    const PATH_BYTES_MAX: usize = 107;
+    let path = folder.control_socket();
+    let bytes = path.as_os_str().len();
+    (bytes > PATH_BYTES_MAX).then(|| {
+        format!(
+            "the path of the control socket, {}, has {bytes} bytes, and a socket's path has at most {PATH_BYTES_MAX}: give a shorter --data, such as a relative one",
+            path.display()
+        )
+    })
+}
+
 /// Makes the socket, for its owner alone. One that an earlier host left behind is replaced: we hold the folder's lock.
 pub fn bind(folder: &Folder) -> std::io::Result<std::os::unix::net::UnixListener> {
     let path = folder.control_socket();
@@ -89,6 +102,9 @@ async fn converse(stream: UnixStream, operator: &Operator) -> std::io::Result<()
 /// Asks the running host; `None` when none is running in the folder.
 pub async fn ask(folder: &Folder, command: &Command) -> std::io::Result<Option<Reply>> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    if too_long(folder).is_some() {
+        return Ok(None);
+    }
     let mut stream = match UnixStream::connect(folder.control_socket()).await {
         Ok(it) => it,
         Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => return Ok(None),

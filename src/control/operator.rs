@@ -2,12 +2,13 @@
 
 use super::command::{Command, RecordByHand, Reply};
 use crate::clock::Clock;
+use crate::config::no_collection;
 use crate::in_force::{Current, LoadedHandler};
 use crate::ledger::decision::Decision;
 use crate::ledger::request::Order;
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::{Ledger, LedgerError, Ordered};
-use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
+use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey, no_body};
 use crate::reload::Reloader;
 use crate::run::RunId;
 use crate::worker::{Lost, Turns};
@@ -242,12 +243,11 @@ fn problem_of(it: &RecordByHand) -> Option<String> {
             body.len()
         ));
     }
-    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body) {
-        Ok(_) => None,
-        Err(error) => Some(format!(
-            "the body of record `{id}` is no JSON object: {error}"
-        )),
+    // One that is there by another's doing can still be removed.
+    if let Some(why) = no_collection(collection) {
+        return Some(why);
     }
+    no_body(body).map(|why| format!("the body of record `{id}` cannot be taken: {why}"))
 }
 
 fn reply(ordered: Result<Ordered, LedgerError>) -> Reply {

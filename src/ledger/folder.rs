@@ -13,6 +13,7 @@ pub struct Folder(PathBuf);
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
+    _folder: Option<File>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +21,9 @@ pub enum FolderError {
     #[error("cannot use the data folder {path}: {cause}")]
     Io { path: PathBuf, cause: io::Error },
     #[error(
-        "the data folder {path} is in use by process {pid}; one host writes to a data folder: stop that one, or give another folder with --data"
+        "the data folder {path} is in use by {by}; one host writes to a data folder: stop that one, or give another folder with --data"
     )]
-    InUse { path: PathBuf, pid: String },
+    InUse { path: PathBuf, by: String },
 }
 
 impl Folder {
@@ -36,6 +37,23 @@ impl Folder {
 
     pub fn database(&self) -> PathBuf {
         self.0.join("ledger.db")
+    }
+
+    /// The database, its log and the log's index.
+    pub fn ledger_files(&self) -> [PathBuf; 3] {
+        ["ledger.db", "ledger.db-wal", "ledger.db-shm"].map(|it| self.0.join(it))
+    }
+
+    /// Makes the database's file if need be, for its owner alone: SQLite would make it as the umask says, and gives the
+    /// log and its index the database's mode.
+    pub(super) fn make_database(&self) -> io::Result<()> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.database())
+            .map(drop)
     }
 
     pub fn control_socket(&self) -> PathBuf {
@@ -73,17 +91,33 @@ impl Folder {
                 let _ = file.take(20).read_to_string(&mut pid);
                 return Err(FolderError::InUse {
                     path: self.0.clone(),
-                    pid: pid.trim().into(),
+                    by: format!("process {}", pid.trim()),
                 });
             }
             Err(TryLockError::Error(cause)) => return Err(io(cause)),
         }
+        // Whoever tidies up may delete the file, and its lock with it; the folder itself has one, too.
+        let folder = File::open(&self.0).map_err(io)?;
+        let folder = match folder.try_lock() {
+            Ok(()) => Some(folder),
+            Err(TryLockError::WouldBlock) => {
+                return Err(FolderError::InUse {
+                    path: self.0.clone(),
+                    by: "another process (its file `lock` was deleted)".into(),
+                });
+            }
+            // Some network file systems lock only files that are open for writing.
+            Err(TryLockError::Error(_)) => None,
+        };
         // Only for the message above. The disk may be full: the lock holds without it.
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock {
+            _file: file,
+            _folder: folder,
+        })
     }
 
     /// The process that has the database's shared index open, if one has. Its index would vouch for pages that may
@@ -100,6 +134,18 @@ impl Folder {
             .ok()
             .flatten()?;
         holder.pid.map(|it| it.as_raw_nonzero().get())
+    }
+
+    /// The host that has the folder, as far as that can be told without taking anything from it.
+    pub fn host(&self) -> Option<i32> {
+        let pid = fs::read_to_string(self.0.join("lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        let process = rustix::process::Pid::from_raw(pid)?;
+        let lives = rustix::process::test_kill_process(process).is_ok();
+        (lives && self.other_user().is_some()).then_some(pid)
     }
 
     /// Whether the last host ended without putting its log into the database.
@@ -122,6 +168,9 @@ mod tests {
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"
         );
+        std::fs::remove_file(folder.path().join("lock")).unwrap();
+        let refused = folder.lock().unwrap_err().to_string();
+        assert!(refused.contains("in use by another process"), "{refused}");
         drop(lock);
         folder.lock().unwrap();
     }

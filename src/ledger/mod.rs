@@ -7,6 +7,7 @@ pub mod compress;
 pub mod decision;
 pub mod desk;
 pub mod folder;
+mod in_place;
 pub mod note;
 pub mod once;
 mod queue;
@@ -61,7 +62,7 @@ pub enum LedgerError {
     #[error("no space is left on the disk of the data folder")]
     DiskFull,
     #[error(
-        "the ledger stopped after a failed write ({0}); restart the host once the disk is well"
+        "the ledger stopped ({0}); restart the host once the disk and the data folder are well"
     )]
     Failed(Arc<str>),
     #[error("the host is shutting down")]

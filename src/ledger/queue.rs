@@ -90,8 +90,9 @@ impl Queue {
         Ok(())
     }
 
-    /// All that waits, up to a commit's worth, accepts first; `None` once closed and empty. For the writer thread.
-    pub(super) fn take(&self) -> Option<Vec<Request>> {
+    /// All that waits, up to a commit's worth, accepts first; nothing when nothing came for a while, and `None` once closed and
+    /// empty. For the writer thread.
+    pub(super) fn take(&self, idle_max: Duration) -> Option<Vec<Request>> {
         let mut waiting = self.lock();
         let mut results_since = None;
         loop {
@@ -113,10 +114,14 @@ impl Queue {
             } else if waiting.closed.is_some() {
                 return None;
             } else {
-                waiting = self
+                let (woken, waited) = self
                     .bell
-                    .wait(waiting)
+                    .wait_timeout(waiting, idle_max)
                     .unwrap_or_else(PoisonError::into_inner);
+                waiting = woken;
+                if waited.timed_out() {
+                    break;
+                }
             }
         }
         Some(waiting.batch())

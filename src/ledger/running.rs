@@ -11,7 +11,7 @@ use signal_hook::consts::SIGABRT;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -52,6 +52,7 @@ impl Running {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)?;
         let mut bytes = vec![0; SLOTS_SIZE_BYTES];
         let mut filled = 0;

@@ -108,20 +108,23 @@ impl Reloader {
             let (stuck, program) = (stuck.get(&**name)?, it.program().ok()?);
             stuck.holds(name, program.version(), program.script())
         };
-        for (name, has_held) in with_runs {
+        let mut some_are_gone = false;
+        for (name, held) in with_runs {
             let handler: Arc<str> = name.into();
             match now.handler(&handler) {
                 None => {
+                    some_are_gone = true;
                     let why = format!("handler `{handler}` is not in handlers.toml");
                     self.hold(&handler, Some(why)).await?;
                 }
-                Some(it) if it.program().is_ok() && has_held && is_stuck(it).is_none() => {
+                Some(it) if it.program().is_ok() && held > 0 && is_stuck(it).is_none() => {
                     self.hold(&handler, None).await?;
                 }
                 Some(_) => {}
             }
         }
-        self.reorder(now).await
+        self.reorder(now).await?;
+        self.note_runs_of_gone(now, some_are_gone)
     }
 
     /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes.
@@ -155,6 +158,28 @@ impl Reloader {
             self.ledger.order(Order::SetMeta { values }).await?;
         }
         now.unsettled.are_in_place();
+        Ok(())
+    }
+
+    /// Notes which runs wait for a person because their handler is gone.
+    pub(super) fn note_runs_of_gone(
+        &self,
+        now: &InForce,
+        some_are_gone: bool,
+    ) -> Result<(), LedgerError> {
+        let of_all = if some_are_gone {
+            self.reader()
+                .handlers_with_open_runs()
+                .map_err(unreadable)?
+        } else {
+            Vec::new()
+        };
+        let of_gone = of_all
+            .into_iter()
+            .filter(|(name, held)| *held > 0 && now.handler(name).is_none());
+        self.lock().of_gone = of_gone
+            .map(|(name, held)| of_gone_line(&name, held))
+            .collect();
         Ok(())
     }
 
@@ -242,6 +267,8 @@ impl Reloader {
             }
         }
         self.nudge();
+        self.note_runs_of_gone(&now, true)
+            .map_err(|it| it.to_string())?;
         if looked_at == 0 {
             return Err(format!("handler `{from}` has no open runs"));
         }
@@ -272,6 +299,13 @@ impl Reloader {
         }
         Ok((lanes, last))
     }
+}
+
+fn of_gone_line(handler: &str, held: i64) -> String {
+    let runs = if held == 1 { "run is" } else { "runs are" };
+    format!(
+        "{held} {runs} held: handler `{handler}` is not in handlers.toml; `hookyard runs move {handler} NEW` makes another handler do them, `hookyard runs drop` ends them"
+    )
 }
 
 fn unreadable(it: ReadError) -> LedgerError {

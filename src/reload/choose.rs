@@ -163,7 +163,7 @@ impl<'a> Choice<'a> {
         report.changes.push(format!(
             "handler `{name}` stays on version {} of {}, the last good one",
             short(old.version()),
-            handler.script
+            old.script()
         ));
         let tried = self.decisions.canaries.get(&**name);
         let canary = handler.canary.and_then(|policy| {

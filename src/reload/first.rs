@@ -5,10 +5,15 @@ use super::choose::Choice;
 use super::differences::refuses_rename;
 use super::last_good::{LastGood, kept};
 use super::look::Looked;
+use super::losses::refuses_loss;
 use super::{Files, Location, Report};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;
+use crate::script::Program;
 use crate::services::Services;
+use std::sync::Arc;
 use tracing::warn;
 
 /// What a start begins with.
@@ -50,6 +55,12 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
             report.problems.push(why);
             checked.config = None;
         }
+    }
+    if checked.config.is_some()
+        && let Some(why) = refuses_losses(location, &files, &checked, &last_good, reader)
+    {
+        report.problems.push(why);
+        checked.config = None;
     }
     if checked.config.is_none() {
         let text = last_good
@@ -100,4 +111,36 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         report,
         settled,
     })
+}
+
+/// Why the files' handlers.toml leaves out of force a handler that runs by the last good one.
+fn refuses_losses(
+    location: &Location,
+    files: &Files,
+    checked: &Checked,
+    last_good: &LastGood,
+    reader: &Reader,
+) -> Option<String> {
+    let new = checked.config.as_ref()?;
+    let text = last_good.config.as_ref().filter(|it| **it != new.text)?;
+    let of_ledger = |version: &str| kept(reader, version);
+    let choose = |config: &Config, programs: &[Result<Arc<Program>, Vec<Diagnostic>>]| {
+        let choice = Choice::new(config, None, &last_good.decisions, &of_ledger);
+        choice.of_all(programs.to_vec(), &mut Report::default())
+    };
+    let chosen = choose(new, &checked.programs);
+    if chosen.iter().all(|it| it.program.is_ok()) {
+        return None;
+    }
+    let before = check(&Files {
+        handlers: Ok(text.clone()),
+        ..files.clone()
+    });
+    let old = before.config?;
+    let ran = choose(&old, &before.programs);
+    let runs_now = |name: &str| {
+        let mut handlers = old.handlers.iter().zip(&ran);
+        handlers.any(|(it, chosen)| *it.name == *name && chosen.program.is_ok())
+    };
+    refuses_loss(&location.name(), new, &chosen, &runs_now)
 }

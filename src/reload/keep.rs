@@ -24,7 +24,13 @@ impl Reloader {
         let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
         let mut steps = Vec::new();
         let text = &in_force.config.text;
-        let has_other_text = {
+        let names: Vec<&str> = in_force
+            .handlers()
+            .iter()
+            .map(|it| &*it.handler.name)
+            .collect();
+        let names = serde_json::to_string(&names).unwrap_or_default();
+        let (has_other_text, has_other_handlers) = {
             let reader = self.reader();
             for it in in_force.handlers() {
                 let is_as_before = before
@@ -35,13 +41,23 @@ impl Reloader {
                         .map_err(unreadable)?;
                 }
             }
-            reader
-                .meta(last_good::CONFIG)
-                .map_err(unreadable)?
-                .is_none_or(|it| it != *text)
+            let is_other = |key: &str, value: &str| {
+                let known = reader.meta(key).map_err(unreadable)?;
+                Ok::<_, LedgerError>(known.is_none_or(|it| it != value))
+            };
+            (
+                is_other(last_good::CONFIG, text)?,
+                is_other(last_good::HANDLERS, &names)?,
+            )
         };
+        let mut values = Vec::new();
         if has_other_text {
-            let values = vec![(last_good::CONFIG.to_owned(), text.clone())];
+            values.push((last_good::CONFIG.to_owned(), text.clone()));
+        }
+        if has_other_handlers {
+            values.push((last_good::HANDLERS.to_owned(), names));
+        }
+        if !values.is_empty() {
             self.ledger.order(Order::SetMeta { values }).await?;
         }
         self.decide(steps).await

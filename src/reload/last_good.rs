@@ -7,6 +7,9 @@ use crate::script::Sources;
 /// The key of `meta` that holds the text of the last good handlers.toml.
 pub(super) const CONFIG: &str = "last_good_config";
 
+/// The key of `meta` that holds the names of the handlers in force, as JSON.
+pub(super) const HANDLERS: &str = crate::ledger::sqlite::list::HANDLERS_IN_FORCE;
+
 /// The key of `meta` that holds what a handler's open runs are ordered by.
 pub(super) fn order_key_of(handler: &str) -> String {
     format!("order_by/{handler}")

@@ -11,6 +11,7 @@ mod forget;
 mod keep;
 mod last_good;
 mod look;
+mod losses;
 mod pins;
 mod rehearsal;
 mod reloader;
@@ -40,7 +41,10 @@ pub struct Report {
     /// What is decided against the files: pins, and versions that a canary rolled back.
     #[serde(default)]
     pub decided: Vec<String>,
-    /// Changes that need a restart to take effect.
+    /// Runs that wait for a person because their handler is gone.
+    #[serde(default)]
+    pub held: Vec<String>,
+    /// Changes since the start that need a restart to take effect.
     pub needs_restart: Vec<String>,
     /// What is odd, and in force all the same.
     #[serde(default)]

@@ -60,7 +60,13 @@ impl Rehearsal {
         let mut hash = Sha256::new();
         hash.update(self.signing_secret.reveal());
         hash.update(name);
-        format!("stand-in-{}", hex::encode(&hash.finalize()[..12]))
+        let upper = name.to_ascii_uppercase();
+        let is_to_sign = ["SECRET", "WEBHOOK", "SIGN"]
+            .iter()
+            .any(|it| upper.contains(it));
+        // What signs looks like what Stripe gives.
+        let start = if is_to_sign { "whsec_" } else { "" };
+        format!("{start}stand-in-{}", hex::encode(&hash.finalize()[..12]))
     }
 
     /// Puts the stand-in in the place of every service, and our signing secret before those of the files.

@@ -6,6 +6,7 @@ use super::differences::{differences, needs_restart, refuses_rename};
 use super::first::Settled;
 use super::last_good::kept;
 use super::look::Looked;
+use super::losses::refuses_loss;
 use super::{Files, Location, Report, Reports};
 use crate::clock::Clock;
 use crate::in_force::{Current, InForce};
@@ -20,6 +21,8 @@ use tracing::{info, warn};
 /// Keeps what is in force in step with the files.
 pub struct Reloader {
     location: Location,
+    /// What the host was started with.
+    first: Arc<InForce>,
     pub(super) current: Current,
     pub(super) ledger: Ledger,
     reader: Mutex<Reader>,
@@ -53,6 +56,10 @@ pub(super) struct State {
     pub(super) decided: Vec<String>,
     /// Open runs wait to be brought in line after the start, for so long that it is to be told.
     pub(super) aligning: bool,
+    /// What the files say and the host, as it was started, does not do.
+    needs_restart: Vec<String>,
+    /// Held runs of handlers that are gone.
+    pub(super) of_gone: Vec<String>,
 }
 
 impl Reloader {
@@ -68,6 +75,7 @@ impl Reloader {
         let reports = Reports::default();
         Self {
             location,
+            first: current.load_full(),
             current,
             ledger,
             reader,
@@ -108,8 +116,15 @@ impl Reloader {
             .problems
             .iter()
             .chain(&state.decided)
+            .chain(&state.of_gone)
             .cloned()
             .chain(state.aligning.then(|| ALIGNING.to_owned()))
+            .chain(
+                state
+                    .needs_restart
+                    .iter()
+                    .map(|it| format!("{it} was changed, which needs a restart to take effect")),
+            )
             .collect()
     }
 
@@ -153,6 +168,7 @@ impl Reloader {
     pub async fn reload(&self, is_asked_for: bool) -> Report {
         let _turn = self.turn.lock().await;
         if !is_asked_for && self.looks_the_same().await {
+            self.look_at_runs_of_gone();
             return Report::default();
         }
         let files = match self.settled_files().await {
@@ -176,7 +192,9 @@ impl Reloader {
         let mut report = self.put_into_force(files).await;
         if !report.is_changed {
             report.decided.clone_from(&self.lock().decided);
+            report.needs_restart.clone_from(&self.lock().needs_restart);
         }
+        report.held.clone_from(&self.lock().of_gone);
         for problem in &report.problems {
             warn!("a save is not in force:\n{problem}");
         }
@@ -186,6 +204,9 @@ impl Reloader {
         for it in &report.decided {
             warn!("{it}");
         }
+        for it in &report.held {
+            warn!("{it}");
+        }
         for it in &report.needs_restart {
             warn!("needs a restart to take effect: {it}");
         }
@@ -193,9 +214,18 @@ impl Reloader {
             let mut state = self.lock();
             state.problems.clone_from(&report.problems);
             state.decided.clone_from(&report.decided);
+            state.needs_restart.clone_from(&report.needs_restart);
         }
         self.reports.send_replace(report.clone());
         report
+    }
+
+    /// Some may have been dropped meanwhile.
+    fn look_at_runs_of_gone(&self) {
+        let had_some = !self.lock().of_gone.is_empty();
+        if had_some && let Err(error) = self.note_runs_of_gone(&self.current.load_full(), true) {
+            warn!(%error, "the held runs could not be counted: {error}");
+        }
     }
 
     async fn put_into_force(&self, files: Files) -> Report {
@@ -235,15 +265,25 @@ impl Reloader {
                 return report;
             }
         };
+        let mut of_choice = Report::default();
         let chosen = {
             let reader = self.reader();
             let of_ledger = |version: &str| kept(&reader, version);
             let choice = Choice::new(&config, Some(&before), &decisions, &of_ledger);
-            choice.of_all(programs, &mut report)
+            choice.of_all(programs, &mut of_choice)
         };
+        let runs_now = |name: &str| {
+            before.handler(name).is_some_and(|it| it.program().is_ok())
+                && !decisions.stuck.contains_key(name)
+        };
+        if let Some(why) = refuses_loss(&self.location.name(), &config, &chosen, &runs_now) {
+            report.problems.push(why);
+            return report;
+        }
+        report.extend(of_choice);
         let next = InForce::new(config, services, chosen).after(&before);
         report.changes.extend(differences(&before, &next));
-        report.needs_restart = needs_restart(&before.config, &next.config);
+        report.needs_restart = needs_restart(&self.first.config, &next.config);
         report.is_changed = true;
         let next = Arc::new(next);
         if let Err(error) = self.keep(&next, &decisions, Some(&before)).await {

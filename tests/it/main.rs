@@ -16,6 +16,7 @@ mod dev;
 mod disk;
 mod effects;
 mod faults;
+mod folder;
 mod hostile;
 mod ill;
 mod once;

@@ -225,13 +225,18 @@ fn the_reload_command_tells_what_changed_and_what_needs_a_restart() {
     host.save("handlers.toml", &other);
     let (is_good, said) = reload(&host);
     assert!(is_good, "{said}");
+    let needs = "needs a restart to take effect: [server] listen";
+    assert!(said.contains(needs), "{said}");
     let told = said + &host.log();
     assert!(told.contains("handler `b` is new"), "{told}");
-    assert!(
-        told.contains("needs a restart to take effect: [server] listen"),
-        "{told}"
-    );
     assert_eq!(version_of(&host, "b"), Some(1));
+    // It stays true, and is told, until there was a restart or the change is taken back.
+    assert!(reload(&host).1.contains(needs));
+    assert!(problems(&host)[0].contains("[server] listen was changed"));
+    host.save("handlers.toml", &config(&["a", "b"]));
+    let (_, said) = reload(&host);
+    assert!(!said.contains("restart"), "{said}");
+    assert_eq!(problems(&host), [""; 0]);
 }
 
 #[test]

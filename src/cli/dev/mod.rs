@@ -9,7 +9,7 @@ pub(super) use folder::{DATA, location_of};
 
 use super::Places;
 use super::check::drawn_text;
-use super::out::{Out, OutputClosed, clean, first_line};
+use super::out::{Out, OutputClosed, clean, first_line, word};
 use super::post::Poster;
 use super::table::{BOLD, DIM, GREEN, RED, YELLOW};
 use super::times::now;
@@ -166,7 +166,7 @@ impl Dev {
             say([format!(
                 "\n{DIM}sent{DIM:#}  {BOLD}{}{BOLD:#}  {}  {style}{}{style:#}{text}",
                 it.kind,
-                clean(&it.id),
+                word(&it.id),
                 answer.status,
             )])?;
             self.settle().await?;
@@ -190,7 +190,7 @@ impl Dev {
             say([format!(
                 "{DIM}asked{DIM:#}  {} {}  {GREEN}200{GREEN:#}",
                 it.method,
-                clean(&it.path)
+                word(&it.path)
             )])?;
         }
         say(self.shown.news(&self.reader)?)
@@ -256,6 +256,7 @@ fn told(report: &Report) -> Vec<String> {
         lines.push(String::new());
     }
     let told = report.changes.iter().chain(&report.decided);
+    let told = told.chain(&report.held);
     lines.extend(told.map(|it| clean(it)));
     for it in &report.needs_restart {
         lines.push(format!(

@@ -1,7 +1,7 @@
 //! What runs have done since one looked last, for people.
 
 use crate::call::Answer;
-use crate::cli::out::{clean, excerpt};
+use crate::cli::out::{clean, excerpt, word};
 use crate::cli::table::{BOLD, DIM, RED, state_style};
 use crate::cli::times::took;
 use crate::cli::why::{changed, failed, logged};
@@ -138,11 +138,15 @@ fn head(run: &RunRow, last: Option<&AttemptRow>) -> String {
     } else {
         String::new()
     };
+    let did = match last {
+        Some(_) => "ran for",
+        None => "has not run for",
+    };
     format!(
-        "{state}{}{state:#}  {BOLD}{}{BOLD:#} ran for {}  {DIM}run {}{attempt}{time}{DIM:#}",
+        "{state}{}{state:#}  {BOLD}{}{BOLD:#} {did} {}  {DIM}run {}{attempt}{time}{DIM:#}",
         run.state,
         run.handler,
-        clean(&run.kind),
+        word(&run.kind),
         run.id
     )
 }
@@ -186,7 +190,7 @@ fn made(call: &CallRow) -> Vec<String> {
             "  called {BOLD}{}{BOLD:#}  {} {}  {}",
             call.service,
             call.method,
-            clean(path),
+            word(path),
             excerpt(&body)
         ),
         format!("    {answered}"),
@@ -203,8 +207,8 @@ fn change(it: &ChangeRow) -> Vec<String> {
     let is_new = if it.version == 1 { "  new" } else { "" };
     let mut lines = vec![format!(
         "  {BOLD}{}/{}{BOLD:#}{is_new}",
-        clean(&it.collection),
-        clean(&it.record_id)
+        word(&it.collection),
+        word(&it.record_id)
     )];
     lines.extend(changed(it).into_iter().map(|it| format!("    {it}")));
     lines

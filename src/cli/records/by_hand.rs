@@ -4,7 +4,7 @@ use crate::cli::Places;
 use crate::cli::operate::operate;
 use crate::cli::out::Out;
 use crate::control::{Command, RecordByHand, Reply};
-use crate::record::RECORD_SIZE_BYTES_MAX;
+use crate::record::{RECORD_SIZE_BYTES_MAX, no_body};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::io::Read;
@@ -32,7 +32,7 @@ impl Set {
             self.body.clone()
         };
         let body =
-            object(&text).map_err(|why| anyhow::anyhow!("the body is no JSON object: {why}"))?;
+            object(&text).map_err(|why| anyhow::anyhow!("the body cannot be taken: {why}"))?;
         by_hand(places, &self.collection, &self.id, Some(body))?;
         let mut out = Out::open();
         out.line(format_args!("{}/{} is written", self.collection, self.id))?;
@@ -87,8 +87,10 @@ pub(super) fn done(reply: Reply) -> anyhow::Result<usize> {
 }
 
 /// The text of a JSON object, on one line.
-pub(super) fn object(text: &str) -> Result<String, serde_json::Error> {
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text)?;
+pub(super) fn object(text: &str) -> Result<String, String> {
+    if let Some(why) = no_body(text) {
+        return Err(why);
+    }
     // The text and not what was parsed: numbers stay as they were written.
     Ok(text.trim().replace(['\n', '\r'], " "))
 }
@@ -119,7 +121,12 @@ mod tests {
             object("{\n  \"a\": 1.10\n}\n").unwrap(),
             "{   \"a\": 1.10 }"
         );
-        assert!(object("[1]").is_err());
+        assert!(object("[1]").unwrap_err().contains("no JSON object"));
+        let why = object("{\"f\":1e400}").unwrap_err();
+        assert!(
+            why.starts_with("it holds a number that no script could read"),
+            "{why}"
+        );
         assert!(object("{\"a\": 1} junk").is_err());
     }
 }

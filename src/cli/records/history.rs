@@ -1,7 +1,7 @@
 //! `hookyard records history`
 
 use super::found;
-use crate::cli::out::{Out, clean};
+use crate::cli::out::{Out, word};
 use crate::cli::table::BOLD;
 use crate::cli::times::{now, when};
 use crate::cli::why::changed;
@@ -63,7 +63,7 @@ fn print_change(out: &mut Out, it: &Explained) -> anyhow::Result<()> {
     let change = &it.change;
     let by = match (change.run, &it.handler, &it.event_id) {
         (Some(run), Some(handler), Some(event)) => {
-            format!("run {run} of `{handler}`, event {}", clean(event))
+            format!("run {run} of `{handler}`, event {}", word(event))
         }
         (Some(run), _, _) => format!("run {run}, which is past its retention"),
         (None, _, _) => "by hand".to_owned(),

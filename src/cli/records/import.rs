@@ -5,6 +5,7 @@ use super::by_hand::{done, object};
 use crate::cli::Places;
 use crate::cli::operate::Operations;
 use crate::cli::out::Out;
+use crate::config::no_collection;
 use crate::control::{Command, RecordByHand};
 use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX};
 use anyhow::{Context, anyhow, bail, ensure};
@@ -37,6 +38,9 @@ pub(in crate::cli) struct Import {
 
 impl Import {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
+        if let Some(why) = no_collection(&self.collection) {
+            bail!("{why}; nothing was imported");
+        }
         let text = read(&self.file)?;
         let format = self
             .format
@@ -54,8 +58,12 @@ impl Import {
         let mut written = 0;
         for records in batches(records) {
             let reply = operations.carry_out(&Command::SetRecords { records })?;
-            written +=
-                done(reply).with_context(|| format!("{written} records were imported before"))?;
+            written += match done(reply) {
+                Err(why) if written > 0 => {
+                    return Err(why.context(format!("{written} records were imported before")));
+                }
+                it => it?,
+            };
         }
         let mut out = Out::open();
         out.line(format_args!(
@@ -131,16 +139,36 @@ fn from_json(collection: &str, text: &str) -> Result<Vec<RecordByHand>, String> 
                 "line {number}: it is a record of `{other}`, not of `{collection}`"
             ));
         }
-        let body = object(it.body.get())
-            .map_err(|_| format!("line {number}: the body of `{}` is no JSON object", it.id))?;
+        let body = object(it.body.get()).map_err(|why| {
+            format!(
+                "line {number}: the body of `{}` cannot be taken: {why}",
+                it.id
+            )
+        })?;
         records.add(number, it.id, body)?;
     }
     Ok(records.records)
 }
 
 fn from_csv(collection: &str, text: &str) -> Result<Vec<RecordByHand>, String> {
+    if let Some(line) = open_quote(text) {
+        return Err(format!(
+            "line {line}: a `\"` opens a cell there and none closes it; within such a cell write `\"\"` for a `\"`"
+        ));
+    }
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| why(&error))?.clone();
+    if let [it] = header.iter().collect::<Vec<_>>()[..]
+        && it.contains(';')
+    {
+        return Err("line 1: the cells are divided by `;`; save it as CSV with `,`".into());
+    }
+    if let Some(at) = header.iter().position(str::is_empty) {
+        return Err(format!(
+            "line 1: column {} has no name; name it, or take the column out",
+            at + 1
+        ));
+    }
     let Some(id_at) = header.iter().position(|it| it == "id") else {
         return Err("line 1: no column is named `id`; it says which record a line is".into());
     };
@@ -167,6 +195,27 @@ fn from_csv(collection: &str, text: &str) -> Result<Vec<RecordByHand>, String> {
         )?;
     }
     Ok(records.records)
+}
+
+/// The line of a quote that opens a cell and is never closed: all that follows would be one cell.
+fn open_quote(text: &str) -> Option<u64> {
+    let mut opened = None;
+    let mut is_cell_start = true;
+    let mut line = 1;
+    let mut chars = text.chars().peekable();
+    while let Some(it) = chars.next() {
+        line += u64::from(it == '\n');
+        match (it, opened) {
+            ('"', Some(_)) if chars.peek() == Some(&'"') => {
+                chars.next();
+            }
+            ('"', Some(_)) => opened = None,
+            ('"', None) if is_cell_start => opened = Some(line),
+            _ => {}
+        }
+        is_cell_start = opened.is_none() && matches!(it, ',' | '\n' | '\r');
+    }
+    opened
 }
 
 fn why(error: &csv::Error) -> String {
@@ -351,5 +400,19 @@ mod tests {
         assert_eq!(lengths(vec![record(10); 1_001]), [500, 500, 1]);
         assert_eq!(lengths(vec![record(BYTES_AT_ONCE / 2); 3]), [1, 1, 1]);
         assert_eq!(lengths(vec![record(BYTES_AT_ONCE / 2 - 2); 3]), [2, 1]);
+    }
+
+    #[test]
+    fn a_table_that_is_read_otherwise_than_it_was_meant_is_refused() {
+        check(
+            from_csv("c", "id,a\nx,\"open\ny,2\n"),
+            Err("line 2: a `\"` opens a cell"),
+        );
+        check(from_csv("c", "id,\nx,1\n"), Err("column 2 has no name"));
+        check(from_csv("c", "id;a\nx;1\n"), Err("divided by `;`"));
+        check(
+            from_csv("c", "id,a\nx,\"say \"\"hi\"\"\"\ny,5\" disk\n"),
+            Ok(&[("x", r#"{"a":"say \"hi\""}"#), ("y", r#"{"a":"5\" disk"}"#)]),
+        );
     }
 }

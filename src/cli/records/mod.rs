@@ -5,10 +5,12 @@ mod export;
 mod history;
 mod import;
 
-use super::out::{Out, clean, excerpt};
+use super::exact::pretty;
+use super::out::{Out, clean, excerpt, word};
 use super::table::{BOLD, DIM, Table};
 use super::times::{now, when};
 use super::{Places, look, remark};
+use crate::diagnostic::did_you_mean;
 use crate::ledger::sqlite::list::RecordRow;
 use crate::ledger::sqlite::read::Reader;
 use anyhow::{Context, ensure};
@@ -47,7 +49,7 @@ pub(super) struct Collections {
 pub(super) struct List {
     collection: String,
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = look::limit)]
     limit: usize,
     /// Print JSON, one record a line
     #[arg(long)]
@@ -96,7 +98,7 @@ impl Collections {
             if self.json {
                 out.json(it)?;
             } else {
-                table.row([Cell::new(clean(&it.collection)), Cell::new(it.records)]);
+                table.row([Cell::new(word(&it.collection)), Cell::new(it.records)]);
             }
         }
         if !self.json {
@@ -120,7 +122,7 @@ impl List {
                 return out.json(&it);
             }
             table.row([
-                Cell::new(clean(&it.id)),
+                Cell::new(word(&it.id)),
                 Cell::new(it.version),
                 Cell::new(when(it.updated_at, now)),
                 Cell::new(excerpt(body_of(&it))),
@@ -131,11 +133,29 @@ impl List {
             table.print(&mut out)?;
         }
         out.finish()?;
+        if count == 0 {
+            remark_unknown(&reader, &self.collection)?;
+        }
         if !self.json && count == self.limit {
             remark(&format!("the first {count}; there may be more: --limit"));
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says so when nothing was ever in a collection: its name may be mistyped.
+fn remark_unknown(reader: &Reader, collection: &str) -> anyhow::Result<()> {
+    let rows = reader.list_collections()?;
+    let known = rows.iter().map(|it| it.collection.as_str());
+    if known.clone().any(|it| it == collection) {
+        return Ok(());
+    }
+    let help = match did_you_mean(collection, known) {
+        Some(it) => format!("did you mean `{it}`?"),
+        None => "`hookyard records collections` shows what there is".into(),
+    };
+    remark(&format!("there is no collection `{collection}`: {help}"));
+    Ok(())
 }
 
 /// Goes through a collection in short queries: however slow the output is, no query stays open.
@@ -186,13 +206,12 @@ impl One {
         } else {
             out.line(format_args!(
                 "{BOLD}{}/{}{BOLD:#}  {DIM}version {}, changed {}{DIM:#}",
-                clean(&row.collection),
-                clean(&row.id),
+                word(&row.collection),
+                word(&row.id),
                 row.version,
                 when(row.updated_at, now())
             ))?;
-            let body: serde_json::Value = serde_json::from_str(body_of(&row))?;
-            out.line(clean(&serde_json::to_string_pretty(&body)?))?;
+            out.line(clean(&pretty(body_of(&row))))?;
         }
         out.finish()?;
         Ok(ExitCode::SUCCESS)

@@ -22,6 +22,9 @@ pub(in crate::cli) struct Retry {
     /// With --settle: a file with the body of the answer
     #[arg(long, value_name = "FILE", requires = "settle")]
     body: Option<PathBuf>,
+    /// With --body: the service answers with text, which need not be JSON
+    #[arg(long, requires = "body")]
+    text: bool,
 }
 
 #[derive(Args)]
@@ -62,7 +65,7 @@ impl Retry {
         } = self.choice;
         Ok(match settle {
             Some(status) => Some(Choice::Settle {
-                answer: answer(status, self.body.as_deref())?,
+                answer: answer(status, self.body.as_deref(), self.text)?,
             }),
             None if reuse => Some(Choice::Reuse),
             None if again => Some(Choice::Again),
@@ -73,7 +76,7 @@ impl Retry {
 }
 
 /// The answer that a script gets of a call which an operator settled: no headers, and a body only if he gives one.
-fn answer(status: u16, body: Option<&Path>) -> anyhow::Result<Answer> {
+fn answer(status: u16, body: Option<&Path>, is_text: bool) -> anyhow::Result<Answer> {
     let text = match body {
         None => None,
         Some(path) => {
@@ -85,7 +88,17 @@ fn answer(status: u16, body: Option<&Path>) -> anyhow::Result<Answer> {
                     path.display()
                 );
             }
-            Some(std::fs::read_to_string(path).with_context(cannot)?)
+            let text = std::fs::read_to_string(path).with_context(cannot)?;
+            if !is_text
+                && !text.trim().is_empty()
+                && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text)
+            {
+                bail!(
+                    "{} is no JSON, which a script's `.body` would need: {error}. Nothing was changed; mend it, or say --text if the service answers with text",
+                    path.display()
+                );
+            }
+            Some(text)
         }
     };
     let body_missing = match text {
@@ -117,18 +130,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_that_is_no_json_is_refused_with_its_place_unless_it_is_said_to_be_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("body.json");
+        std::fs::write(&path, "{\n  \"id\": }").unwrap();
+        let why = answer(200, Some(&path), false).unwrap_err().to_string();
+        assert!(why.contains("line 2 column 9"), "{why}");
+        assert_eq!(
+            answer(200, Some(&path), true).unwrap().text,
+            "{\n  \"id\": }"
+        );
+    }
+
+    #[test]
     fn a_settled_call_has_the_body_that_was_given_or_says_that_none_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("body.json");
         std::fs::write(&path, "{\"id\":1}").unwrap();
-        let given = answer(201, Some(&path)).unwrap();
+        let given = answer(201, Some(&path), false).unwrap();
         assert_eq!(
             (given.status, given.text.as_str(), given.body_missing),
             (201, "{\"id\":1}", None)
         );
-        let bare = answer(200, None).unwrap();
+        let bare = answer(200, None, false).unwrap();
         assert!(bare.body_missing.unwrap().contains("--body FILE"));
-        let why = answer(200, Some(Path::new("/no/such/file"))).unwrap_err();
+        let why = answer(200, Some(Path::new("/no/such/file")), false).unwrap_err();
         assert!(why.to_string().contains("cannot read /no/such/file"));
     }
 }

@@ -3,7 +3,7 @@
 use super::RunStory;
 use super::timeline::parsed;
 use crate::call;
-use crate::cli::out::clean;
+use crate::cli::out::word;
 use crate::cli::table::{BOLD, DIM, RED, YELLOW};
 use crate::cli::times::{moment, took};
 use crate::clock::UnixMillis;
@@ -73,7 +73,7 @@ pub(super) fn decided(it: &DecisionRow) -> String {
         "{BOLD}retry --{}{BOLD:#}  {} by {}: {about} {what}",
         it.choice,
         moment(it.decided_at),
-        clean(&it.decided_by)
+        word(&it.decided_by)
     )
 }
 
@@ -99,7 +99,7 @@ fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
     let name = format!(
         "call{number}  {} {}{once}",
         note.method.as_str(),
-        clean(place)
+        word(place)
     );
     let became = note.became.map(became).unwrap_or_default();
     let did = match note.did {
@@ -168,7 +168,7 @@ fn became(state: CallState) -> String {
 
 /// The name by which a call is made once over all runs.
 fn once(name: Option<&str>) -> String {
-    name.map_or(String::new(), |it| format!(", once `{}`", clean(it)))
+    name.map_or(String::new(), |it| format!(", once `{}`", word(it)))
 }
 
 fn given(row: &CallRow) -> Option<String> {
@@ -198,9 +198,11 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
     if is_in(call.intended_at) {
         return made(call, call.answered_at.is_some_and(|at| !is_in(at)));
     }
-    let name = format!("call {}  {} {}", call.number, call.method, clean(&call.url));
+    let name = format!("call {}  {} {}", call.number, call.method, word(&call.url));
     match call.answered_at {
         _ if call.intended_at >= from => Vec::new(),
+        // An operator's word, which is told as such.
+        Some(_) if call.decided.is_some() => Vec::new(),
         Some(at) if is_in(at) => {
             vec![format!(
                 "{name}  sent again with the same key, {} {}",
@@ -208,11 +210,7 @@ fn call_in_attempt(call: &CallRow, from: UnixMillis, until: Option<UnixMillis>) 
                 moment(at)
             )]
         }
-        Some(at) if at < from && call.state == "settled" => {
-            vec![format!(
-                "{name}  {DIM}answered from the journal, not sent again{DIM:#}"
-            )]
-        }
+        // Whether an attempt asked for what was answered before it is not known.
         Some(_) | None => Vec::new(),
     }
 }
@@ -238,7 +236,7 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
         }
     });
     let decided = match &call.decided {
-        Some(it) => format!(", decided by an operator (--{})", clean(it)),
+        Some(it) => format!(", decided by an operator (--{})", word(it)),
         None => String::new(),
     };
     let mut lines = vec![
@@ -246,7 +244,7 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
             "call {}  {} {}{}  {state}{decided}",
             call.number,
             call.method,
-            clean(&call.url),
+            word(&call.url),
             once(call.once.as_deref())
         ),
         format!("  written down {}, {end}", moment(call.intended_at)),

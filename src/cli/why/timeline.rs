@@ -1,7 +1,8 @@
 //! A run's story for people: what happened in which attempt. Pure.
 
 use super::{RunStory, calls};
-use crate::cli::out::{clean, first_line};
+use crate::cli::exact::Fields;
+use crate::cli::out::{clean, first_line, word};
 use crate::cli::table::{BOLD, DIM, RED, YELLOW, state_style};
 use crate::cli::times::{took, when};
 use crate::clock::UnixMillis;
@@ -10,7 +11,6 @@ use crate::reload::short;
 use crate::script::{Failure, LogLevel, LogLine};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The most characters of one value of a record.
@@ -57,7 +57,7 @@ pub(super) fn lines(story: &RunStory, now: UnixMillis) -> Vec<String> {
         } else {
             format!("version {}", it.version - 1)
         };
-        let place = format!("{}/{}", clean(&it.collection), clean(&it.record_id));
+        let place = format!("{}/{}", word(&it.collection), word(&it.record_id));
         lines.push(format!(
             "    {BOLD}{place}{BOLD:#}  {from} → version {}",
             it.version
@@ -152,7 +152,7 @@ pub(in crate::cli) fn failed(it: &Failure) -> Vec<String> {
             "    asked `{}`: {} {}; it answered {}",
             call.service,
             call.method.as_str(),
-            clean(&call.path),
+            word(&call.path),
             call.status
         ));
         if !call.text.trim().is_empty() {
@@ -169,27 +169,28 @@ pub(in crate::cli) fn failed(it: &Failure) -> Vec<String> {
 
 /// What a change did, a line a field: `status: "open" → "paid"`.
 pub(in crate::cli) fn changed(it: &ChangeRow) -> Vec<String> {
-    let fields = |text: &Option<Box<RawValue>>| parsed::<Map<String, Value>>(text.as_deref());
-    let (before, after) = (fields(&it.before), fields(&it.after));
-    if after.is_none() {
+    let fields = |text: &Option<Box<RawValue>>| parsed::<Fields>(text.as_deref());
+    let Some(after) = fields(&it.after) else {
         return vec![format!("{RED}removed{RED:#}")];
-    }
-    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-    let gone = before.keys().filter(|it| !after.contains_key(*it));
+    };
+    let before = fields(&it.before).unwrap_or(Fields(Vec::new()));
+    let gone = before.0.iter().filter(|(it, _)| after.get(it).is_none());
     after
-        .keys()
+        .0
+        .iter()
         .chain(gone)
+        .map(|(name, _)| name)
         .map(|name| match (before.get(name), after.get(name)) {
-            (Some(old), Some(new)) => format!("{}: {} → {}", clean(name), value(old), value(new)),
-            (None, Some(new)) => format!("{}: {}", clean(name), value(new)),
-            (Some(old), None) => format!("{}: {} → (gone)", clean(name), value(old)),
-            (None, None) => clean(name),
+            (Some(old), Some(new)) => format!("{}: {} → {}", word(name), value(old), value(new)),
+            (None, Some(new)) => format!("{}: {}", word(name), value(new)),
+            (Some(old), None) => format!("{}: {} → (gone)", word(name), value(old)),
+            (None, None) => word(name),
         })
         .collect()
 }
 
-fn value(it: &Value) -> String {
-    let text = clean(&it.to_string());
+fn value(it: &RawValue) -> String {
+    let text = word(it.get());
     match text.char_indices().nth(VALUE_SHOWN_CHARS_MAX) {
         Some((at, _)) => format!("{} …", &text[..at]),
         None => text,

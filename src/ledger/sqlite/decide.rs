@@ -20,6 +20,8 @@ struct Dead {
     unanswered: Option<i64>,
     /// The run that took such a call over: what it needs is said there.
     given_to: Option<RunId>,
+    /// The call whose answer an operator gave last.
+    answered_by_hand: Option<i64>,
 }
 
 /// Writes a decision down, or says why it does not fit the run.
@@ -95,6 +97,7 @@ fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, Stri
         needs,
         unanswered,
         given_to,
+        answered_by_hand,
     } = dead;
     if let (Choice::Resend | Choice::Settle { .. }, None, Some(to)) = (choice, unanswered, given_to)
     {
@@ -113,8 +116,8 @@ fn call_of(run: RunId, dead: &Dead, choice: &Choice) -> Result<Option<i64>, Stri
         (Choice::Resend, Some(Needs::CallsChanged) | None) => Err(format!(
             "no call of run {run} waits to be allowed to be sent again: a plain `hookyard runs retry {run}` does what is safe. It is dead because: {why}"
         )),
-        (Choice::Settle { .. }, _) => match unanswered {
-            Some(call) => Ok(Some(*call)),
+        (Choice::Settle { .. }, _) => match unanswered.or(*answered_by_hand) {
+            Some(call) => Ok(Some(call)),
             None => Err(format!(
                 "every call of run {run} was answered, so there is none to settle. It is dead because: {why}"
             )),
@@ -151,6 +154,14 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
             "SELECT min(number) FROM journal WHERE run = ?1 AND state = 'intended' AND given_to IS NULL",
         )?
         .query_row([run.0], |row| row.get(0))?;
+    let answered_by_hand: Option<i64> = tables
+        .connection
+        .prepare_cached(
+            "SELECT number FROM journal WHERE run = ?1 AND state = 'settled' AND decided = 'settle'
+             ORDER BY answered_at DESC, number DESC LIMIT 1",
+        )?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?;
     let needs = match (needs.as_deref(), call.or(unanswered)) {
         (Some("calls_changed"), _) => Some(Needs::CallsChanged),
         (Some("outcome_unknown"), Some(call)) => Some(Needs::OutcomeUnknown { call }),
@@ -178,6 +189,7 @@ fn dead_run(tables: &Tables, run: RunId) -> Applying<Result<Dead, String>> {
         why: why.unwrap_or_default(),
         needs,
         unanswered: stopped_at.or(unanswered),
+        answered_by_hand,
     }))
 }
 
@@ -194,7 +206,7 @@ fn mark(
             connection
                 .prepare_cached(
                     "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4, decided = 'settle'
-                     WHERE run = ?1 AND number = ?2 AND state = 'intended'",
+                     WHERE run = ?1 AND number = ?2 AND (state = 'intended' OR decided = 'settle')",
                 )?
                 .execute(params![run.0, call, at.0, answer])?;
             once::settle_by_hand(connection, run, call, answer, at)?;

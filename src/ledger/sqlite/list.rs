@@ -11,7 +11,7 @@ mod versions;
 pub use events::{EventFilter, EventRow};
 pub use records::{ChangeRow, CollectionRow, RecordRow};
 pub use runs::{AttemptRow, CallRow, DecisionRow, RunFilter, RunRow};
-pub use versions::{VersionRow, VersionState};
+pub use versions::{HANDLERS_IN_FORCE, VersionRow, VersionState};
 
 use super::read::Reader;
 use crate::clock::UnixMillis;

@@ -21,6 +21,7 @@ mod writer;
 use super::compress::Dictionary;
 use super::desk::Desk;
 use super::folder::Folder;
+use super::in_place::InPlace;
 use super::queue::Queue;
 use super::request::OpenRun;
 use super::{Ledger, LedgerError};
@@ -162,6 +163,7 @@ pub fn open(folder: &Folder, samples: &[String], desk: Arc<Desk>) -> Result<Open
         queue.clone(),
         arrivals.clone(),
         checkpointer.signal,
+        InPlace::of(folder).map_err(io)?,
     )
     .map_err(at)?;
     let writer = std::thread::Builder::new()
@@ -191,12 +193,19 @@ pub(crate) fn open_by_hand(
     let queue = Arc::new(Queue::default());
     let arrivals = Arc::new(Arrivals::default());
     let signal = checkpoint::Signal::to_nobody();
-    let writer = writer::Writer::new(connection, queue.clone(), arrivals.clone(), signal).map_err(
-        |cause| OpenError::Sqlite {
-            path: folder.database().display().to_string(),
-            cause,
-        },
-    )?;
+    let path = folder.database().display().to_string();
+    let in_place = InPlace::of(folder).map_err(|cause| OpenError::Io {
+        path: path.clone(),
+        cause,
+    })?;
+    let writer = writer::Writer::new(
+        connection,
+        queue.clone(),
+        arrivals.clone(),
+        signal,
+        in_place,
+    )
+    .map_err(|cause| OpenError::Sqlite { path, cause })?;
     let ledger = Ledger { queue, desk };
     Ok((ledger, dictionary, arrivals, writer::ByHand::new(writer)))
 }
@@ -214,6 +223,10 @@ fn prepare(folder: &Folder, samples: &[String]) -> Result<(Connection, Dictionar
         path: path.display().to_string(),
         cause,
     };
+    folder.make_database().map_err(|cause| OpenError::Io {
+        path: path.display().to_string(),
+        cause,
+    })?;
     let mut connection = connect(folder).map_err(at)?;
     connection
         .pragma_update(None, "auto_vacuum", "INCREMENTAL")

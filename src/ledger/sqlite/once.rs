@@ -195,7 +195,7 @@ pub(super) fn settle_by_hand(
     connection
         .prepare_cached(
             "UPDATE once SET state = 'settled', answered_at = ?5, answer = ?6, kept_from = ?5
-             WHERE service = ?1 AND name = ?2 AND run = ?3 AND number = ?4 AND state <> 'settled'",
+             WHERE service = ?1 AND name = ?2 AND run = ?3 AND number = ?4",
         )?
         .execute(params![service, name, run.0, number, at.0, answer])?;
     Ok(())

@@ -104,6 +104,9 @@ pub(super) fn not_open(tables: &Tables, run: RunId) -> Applying<Ordered> {
         .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(Ordered::NotFound(match found {
+        Some((state, Some(why))) if why.ends_with("is not in handlers.toml") => format!(
+            "run {run} is {state}: {why}; if it was renamed, `hookyard runs move OLD NEW` makes the new one do it"
+        ),
         Some((state, Some(why))) => format!("run {run} is {state}: {why}"),
         Some((state, None)) => format!("run {run} is {state}"),
         None => format!("there is no run {run}; `hookyard runs list` shows the runs"),

@@ -313,9 +313,9 @@ impl Reader {
     }
 
     /// The handlers that open runs belong to, and whether some of these are held.
-    pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, bool)>> {
+    pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, i64)>> {
         self.connection
-            .prepare_cached("SELECT handler, max(state = 'held') FROM runs_open GROUP BY handler")?
+            .prepare_cached("SELECT handler, sum(state = 'held') FROM runs_open GROUP BY handler")?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect()
     }

@@ -4,6 +4,7 @@
 mod by_hand;
 
 use super::super::desk::Desk;
+use super::super::in_place::{InPlace, LOOK_EVERY};
 use super::super::queue::Queue;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
 use super::checkpoint::{self, Signal};
@@ -23,6 +24,7 @@ pub(super) struct Writer {
     arrivals: Arc<Arrivals>,
     checkpoint: Signal,
     frames_in_log: Arc<AtomicI64>,
+    in_place: InPlace,
 }
 
 /// The write connection, and the numbers that it gives out next.
@@ -64,6 +66,7 @@ impl Writer {
         queue: Arc<Queue>,
         arrivals: Arc<Arrivals>,
         checkpoint: Signal,
+        in_place: InPlace,
     ) -> rusqlite::Result<Self> {
         let frames_in_log = Arc::new(AtomicI64::new(0));
         let seen_by_hook = frames_in_log.clone();
@@ -95,11 +98,12 @@ impl Writer {
             arrivals,
             checkpoint,
             frames_in_log,
+            in_place,
         })
     }
 
     pub(super) fn run(mut self) {
-        while let Some(batch) = self.queue.take() {
+        while let Some(batch) = self.queue.take(LOOK_EVERY) {
             if let Err((why, batch)) = self.write(batch) {
                 return self.stop(&why, batch);
             }
@@ -117,6 +121,12 @@ impl Writer {
     fn write(&mut self, batch: Vec<Request>) -> Result<(), (String, Vec<Request>)> {
         if self.checkpoint.has_failed() {
             return Err(("a checkpoint failed".into(), batch));
+        }
+        if batch.is_empty() {
+            return self
+                .in_place
+                .disturbed()
+                .map_or(Ok(()), |why| Err((why, batch)));
         }
         let answers = match self.commit_together(&batch) {
             Ok(it) => it,
@@ -136,6 +146,10 @@ impl Writer {
                 batch.iter().map(|_| Err(error.clone())).collect()
             }
         };
+        // Before anybody is told that it is stored.
+        if let Some(why) = self.in_place.disturbed() {
+            return Err((why, batch));
+        }
         self.arrivals.leave(std::mem::take(&mut self.state.arrived));
         deliver(batch, answers);
         self.after_commit().map_err(|why| (why, Vec::new()))
@@ -189,7 +203,11 @@ impl Writer {
 
     /// What the page cache shows may not be on disk: nothing is committed or checkpointed any more, by anybody.
     fn stop(self, why: &str, batch: Vec<Request>) {
-        tracing::error!("the ledger stops: {why}; nothing is lost that was answered 200");
+        let lost = match self.in_place.look() {
+            Some(_) => "what was written since then is in the file that is gone",
+            None => "nothing is lost that was answered 200",
+        };
+        tracing::error!("the ledger stops: {why}; {lost}");
         let error = LedgerError::Failed(why.into());
         self.queue.close(error.clone());
         let refused = |batch: Vec<Request>| {
@@ -197,7 +215,7 @@ impl Writer {
             deliver(batch, answers);
         };
         refused(batch);
-        while let Some(batch) = self.queue.take() {
+        while let Some(batch) = self.queue.take(LOOK_EVERY) {
             refused(batch);
         }
     }

@@ -100,6 +100,35 @@ fn a_call_that_somebody_settles_is_never_sent_again_and_the_script_gets_his_answ
 }
 
 #[test]
+fn an_answer_that_was_given_by_hand_is_replaced_by_the_next_one_while_the_run_is_dead() {
+    let script = "let a = service(\"books\").post(\"/x\", #{ n: 1 });\nrecords(\"booked\").set(\"it\", #{ id: a.body.id });";
+    let service = FakeService::start();
+    let (host, _) = unknown(&service, script);
+    let run = run_id(&host);
+    host.save("answer.json", "{\"id\": b_7}");
+    let settle = ["runs", "retry", &run, "--settle", "201"];
+    let with_body = [&settle[..], &["--body", "answer.json"]].concat();
+    assert!(told(&host, &with_body, false).contains("line 1 column 8"));
+    let with_text = [&with_body[..], &["--text"]].concat();
+    for mistaken in [&settle[..], &with_text] {
+        let attempts = "SELECT attempts FROM runs_open WHERE state = 'dead'";
+        let before = host.ledger().number(attempts);
+        told(&host, mistaken, true);
+        let again =
+            format!("SELECT count(*) FROM runs_open WHERE state = 'dead' AND attempts > {before}");
+        eventually(SOON, || host.ledger().number(&again) == 1);
+    }
+    host.save("answer.json", "{\"id\": \"b_7\"}");
+    told(&host, &with_body, true);
+    done(&host);
+    assert_eq!(service.asked().len(), 1);
+    assert_eq!(
+        host.ledger().record("booked", "it"),
+        Some(json!({ "id": "b_7" }))
+    );
+}
+
+#[test]
 fn a_decision_is_made_without_a_host_too_and_counts_at_its_next_start() {
     let service = FakeService::start();
     let (mut host, _) = unknown(&service, ONE);

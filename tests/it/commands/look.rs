@@ -248,3 +248,40 @@ fn trigger_posts_what_the_handler_takes() {
         "{unknown:?}"
     );
 }
+
+#[test]
+fn an_id_from_outside_neither_breaks_a_line_nor_turns_its_direction() {
+    let (host, _books) = host();
+    let mut it = customer("cus_1");
+    it.id = "evt_\u{202e}1\nevt_2".into();
+    it.json["id"] = it.id.clone().into();
+    post(&host, &it);
+    let listed = said(&host, &["events", "list"]);
+    assert!(listed.contains("evt_\\u{202e}1\\nevt_2"), "{listed}");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let story = said(&host, &["why", &it.id]);
+    assert!(story.starts_with("evt_\\u{202e}1\\nevt_2  "), "{story}");
+}
+
+#[test]
+fn an_id_that_is_too_long_is_not_told_as_none() {
+    let (host, _books) = host();
+    let mut it = customer("cus_1");
+    it.json["id"] = "x".repeat(70_000).into();
+    post(&host, &it);
+    let listed = said(&host, &["events", "list", "--unreadable"]);
+    assert!(
+        listed.contains("its `id` is empty or has more than 512 bytes"),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_type_that_stripe_has_not_is_told() {
+    let (host, _books) = host();
+    let it = run(&mut host.command(&["events", "list", "--type", "invoices.*"]));
+    let told = "Stripe has no event type `invoices.*`; did you mean `invoice.*`?";
+    assert!(it.complaint.contains(told), "{it:?}");
+    let it = run(&mut host.command(&["events", "list", "--limit", "0"]));
+    assert_eq!(it.code, Some(2), "{it:?}");
+}

@@ -167,17 +167,18 @@ fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
         };
         let (longest, too_long) = (name(NAME_BYTES_MAX), name(NAME_BYTES_MAX + 1));
         let (largest, too_large) = (body(BODY_BYTES_MAX), body(BODY_BYTES_MAX + 2));
+        let (collection, no_collection) = ("x".repeat(64), "x".repeat(65));
         // An editor ends a file with a line break, which is no part of the record.
-        let it = set(&longest, &longest, &format!("{largest}\n"));
+        let it = set(&collection, &longest, &format!("{largest}\n"));
         assert_eq!(it.code, Some(0), "{:.300}", it.complaint);
-        let kept = host.ledger().record(&longest, &longest).unwrap();
+        let kept = host.ledger().record(&collection, &longest).unwrap();
         assert_eq!(kept, serde_json::from_str::<Value>(&largest).unwrap());
         for (collection, id, body, why) in [
             (
-                too_long.as_str(),
+                no_collection.as_str(),
                 "a",
                 "{}",
-                "a collection's name has 1 to 255 bytes, `ü",
+                "cannot be the name of a collection: write 1 to 64 of",
             ),
             (
                 "people",
@@ -185,7 +186,7 @@ fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
                 "{}",
                 "a record's id has 1 to 255 bytes, `ü",
             ),
-            ("", "a", "{}", "a collection's name has 1 to 255 bytes"),
+            ("", "a", "{}", "cannot be the name of a collection"),
             ("people", "", "{}", "a record's id has 1 to 255 bytes"),
             (
                 "people",
@@ -239,15 +240,50 @@ fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
         }
         assert_eq!(host.ledger().record("people", "n"), None);
         let it = run_with(
-            &mut host.command(&["records", "import", &too_long, "a.jsonl"]),
+            &mut host.command(&["records", "import", &no_collection, "a.jsonl"]),
             "",
         );
         assert_eq!(it.code, Some(1));
         assert!(
-            it.complaint
-                .contains("a collection's name has 1 to 255 bytes"),
+            it.complaint.contains("cannot be the name of a collection"),
             "{:.300}",
             it.complaint
         );
     });
+}
+
+#[test]
+fn a_collection_that_no_handler_can_be_given_takes_no_records_and_a_mistyped_one_is_told() {
+    let (host, _books) = host();
+    for name in ["ABC", "A B", "../x"] {
+        let complaint = refused(&host, &["records", "set", name, "1", "{}"]);
+        let cannot = format!("`{name}` cannot be the name of a collection");
+        assert!(complaint.contains(&cannot), "{complaint}");
+        let complaint = refused(&host, &["records", "import", name, "-"]);
+        assert!(
+            complaint.contains(&cannot) && !complaint.contains("0 records"),
+            "{complaint}"
+        );
+    }
+    said(&host, &["records", "set", "invoices", "1", "{}"]);
+    let it = run_with(&mut host.command(&["records", "list", "invoicse"]), "");
+    let told = "there is no collection `invoicse`: did you mean `invoices`?";
+    assert!(it.complaint.contains(told), "{it:?}");
+}
+
+#[test]
+fn a_record_is_shown_with_its_numbers_as_they_were_written() {
+    let (host, _books) = host();
+    let body = "{\"n\":123456789012345678901234567890,\"a\":1.10}";
+    said(&host, &["records", "set", "invoices", "1", body]);
+    let shown = said(&host, &["records", "get", "invoices", "1"]);
+    assert!(
+        shown.contains("\"n\": 123456789012345678901234567890,\n"),
+        "{shown}"
+    );
+    let history = said(&host, &["records", "history", "invoices", "1"]);
+    assert!(
+        history.contains("n: 123456789012345678901234567890\n"),
+        "{history}"
+    );
 }

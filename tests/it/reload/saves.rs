@@ -230,3 +230,31 @@ fn one_save_among_a_thousand_scripts_changes_that_one_only() {
     assert!(is_good && said.contains("nothing has changed"), "{said}");
     assert!(host.terminate().success());
 }
+
+#[test]
+fn a_save_that_fits_no_version_of_a_handler_leaves_it_as_it_was_also_over_a_restart() {
+    let mut host = host();
+    assert_eq!(version_of(&host, "a"), Some(1));
+    let mistaken = config(&["a", "b"]).replacen("\"seen\"", "\"sen\"", 1);
+    host.save("scripts/b.rhai", &script(1));
+    host.save("handlers.toml", &mistaken);
+    let (is_good, said) = reload(&host);
+    assert!(
+        !is_good && said.contains("All goes on as it was until that is mended"),
+        "{said}"
+    );
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert_eq!(version_of(&host, "b"), None);
+    assert!(host.terminate().success());
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(
+        problems(&host)
+            .iter()
+            .any(|it| it.contains("is not in force: handler `a`"))
+    );
+    host.save("handlers.toml", &config(&["a", "b"]));
+    comes_into_force(&host, "b", 1);
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert_eq!(problems(&host), [""; 0]);
+}

@@ -129,3 +129,12 @@ fn a_scope_is_a_plain_name() {
         "a name has 1 to 64 of a-z, 0-9, `-` and `_`, and begins with a letter or digit: `my-scope`",
     );
 }
+
+#[test]
+fn a_secret_that_is_none_of_stripes_is_told_of() {
+    let config = read(&file_where("whsec_1", "hunter2"));
+    assert_eq!(
+        config.warnings[0].message,
+        "a signing secret does not begin with `whsec_`"
+    );
+}

@@ -174,3 +174,27 @@ fn a_breaker_is_off_or_a_table() {
         "did you mean `failures`?",
     );
 }
+
+#[test]
+fn a_private_network_that_is_no_yes_or_no_is_one_mistake() {
+    refused(
+        &file_with(
+            r#"[services.s]
+url = "http://localhost:1"
+private_network = "yes""#,
+        ),
+        "9:19",
+        "`private_network` must be a yes or no, this is text",
+        "write `private_network = true` or `false`",
+    );
+}
+
+#[test]
+fn keys_that_a_service_ignores_are_said_with_none() {
+    refused(
+        &service_with(r#"idempotency = "off""#),
+        "9:15",
+        "`idempotency` cannot be `off`",
+        r#"write "none" for a service that ignores idempotency keys, or how long it remembers them, such as "24h""#,
+    );
+}

@@ -8,6 +8,9 @@ use rusqlite::params;
 use serde::Serialize;
 use std::collections::HashMap;
 
+/// The key of `meta` that holds the names of the handlers in force, as JSON.
+pub const HANDLERS_IN_FORCE: &str = "handlers_in_force";
+
 /// A row of `handler_versions`, and what else is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VersionRow {
@@ -71,7 +74,12 @@ impl VersionState {
 impl Reader {
     /// A handler's versions, the newest first.
     pub fn list_versions(&self, handler: &str) -> rusqlite::Result<Vec<VersionRow>> {
-        let decisions = self.version_decisions()?;
+        let mut decisions = self.version_decisions()?;
+        if self.is_gone(handler)? {
+            decisions.in_force.remove(handler);
+            decisions.pins.remove(handler);
+            decisions.canaries.remove(handler);
+        }
         let mut rows = self
             .connection
             .prepare_cached(
@@ -100,6 +108,13 @@ impl Reader {
             (it.runs, it.failed) = counts.get(&it.version).copied().unwrap_or_default();
         }
         Ok(rows)
+    }
+
+    /// Whether a handler is not in the handlers.toml that is in force. What was decided about it is kept for its return.
+    fn is_gone(&self, handler: &str) -> rusqlite::Result<bool> {
+        let names = self.meta(HANDLERS_IN_FORCE)?;
+        let names: Option<Vec<String>> = names.and_then(|it| serde_json::from_str(&it).ok());
+        Ok(names.is_some_and(|it| it.iter().all(|it| it != handler)))
     }
 
     /// Runs, and those that failed, by version.

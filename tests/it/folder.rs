@@ -1,0 +1,119 @@
+//! The data folder under a running host: what is taken away from it, and who else may use it.
+
+use crate::support::{Host, HostSetup, event, eventually};
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn host() -> Host {
+    HostSetup::one_handler(
+        "[\"customer.created\"]",
+        "[\"customers\"]",
+        "let it = event.data.object;\nrecords(\"customers\").set(it.id, #{});",
+    )
+    .start()
+}
+
+/// The host ends by itself, with an error that has these words, after it has answered 503 while it could.
+fn ends_saying(host: &mut Host, words: &str) {
+    let mut number = 0;
+    // Quiet before, so that the next event is not the first one after a look.
+    eventually(SOON, || {
+        !host.is_running() || {
+            number += 1;
+            let answer = host.client().post(
+                crate::support::PATH,
+                &event("customer.created", &format!("cus_{number}")),
+            );
+            answer.is_ok_and(|it| it.status == 503)
+        }
+    });
+    let status = host.wait();
+    assert!(status.code().is_some_and(|it| it != 0), "{status}");
+    assert!(host.log().contains(words), "{}", host.log());
+}
+
+#[test]
+fn a_host_whose_data_folder_is_deleted_stops_to_acknowledge_and_says_why() {
+    let mut host = host();
+    assert_eq!(host.post(&event("customer.created", "cus_0")).status, 200);
+    fs::remove_dir_all(host.data()).unwrap();
+    ends_saying(&mut host, "ledger.db was deleted or moved away");
+    host.restart();
+    assert_eq!(host.post(&event("customer.created", "cus_0")).status, 200);
+}
+
+#[test]
+fn a_host_to_which_nobody_posts_notices_that_its_log_was_replaced() {
+    let mut host = host();
+    // All its parts are up.
+    assert!(host.command(&["reload"]).output().unwrap().status.success());
+    let log = host.data().join("ledger.db-wal");
+    fs::rename(&log, host.folder().join("aside")).unwrap();
+    fs::write(&log, "").unwrap();
+    let status = host.wait();
+    assert!(status.code().is_some_and(|it| it != 0), "{status}");
+    assert!(
+        host.log()
+            .contains("ledger.db-wal was replaced by another file"),
+        "{}",
+        host.log()
+    );
+}
+
+#[test]
+fn a_second_host_is_refused_also_when_the_lock_file_was_deleted() {
+    let host = host();
+    fs::remove_file(host.data().join("lock")).unwrap();
+    let output = host.command(&["serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("is in use by another process"), "{said}");
+    assert_eq!(host.post(&event("customer.created", "cus_1")).status, 200);
+}
+
+#[test]
+fn every_file_of_the_data_folder_is_its_owners_alone_whatever_the_folder_allows() {
+    let mut host = host();
+    assert!(host.terminate().success());
+    fs::remove_dir_all(host.data()).unwrap();
+    fs::create_dir(host.data()).unwrap();
+    fs::set_permissions(host.data(), Permissions::from_mode(0o755)).unwrap();
+    host.restart();
+    assert_eq!(host.post(&event("customer.created", "cus_1")).status, 200);
+    let modes = fs::read_dir(host.data()).unwrap().map(|it| {
+        let it = it.unwrap();
+        let mode = it.metadata().unwrap().permissions().mode() & 0o777;
+        (it.file_name().into_string().unwrap(), format!("{mode:o}"))
+    });
+    let modes: BTreeMap<String, String> = modes.collect();
+    assert!(modes.len() >= 6, "{modes:?}");
+    assert!(modes.values().all(|it| it == "600"), "{modes:?}");
+}
+
+#[test]
+fn a_host_whose_socket_was_deleted_is_not_told_as_none_by_any_command() {
+    let host = host();
+    assert!(host.command(&["reload"]).output().unwrap().status.success());
+    fs::remove_file(host.data().join("control.sock")).unwrap();
+    for args in [&["reload"][..], &["services"], &["runs", "retry", "1"]] {
+        let output = host.command(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = format!("(process {}), but no command reaches it", host.pid());
+        assert!(said.contains(&told), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_start_that_fails_on_its_files_leaves_no_folder_behind() {
+    let mut host = host();
+    assert!(host.terminate().success());
+    fs::remove_dir_all(host.data()).unwrap();
+    host.save("handlers.toml", "[handlers.a\n");
+    let log = host.try_restart(None).unwrap_err().log;
+    assert!(log.contains("handlers.toml:"), "{log}");
+    assert!(!host.data().exists());
+}
