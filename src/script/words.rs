@@ -2,8 +2,8 @@
 
 use super::error::HostError;
 use super::library::Program;
-use super::limits;
 use super::text::{friendly_type_name, value_text};
+use super::{foreign, limits, usage};
 use rhai::EvalAltResult;
 
 /// `file` is where the error arose.
@@ -34,11 +34,9 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
             no_such_property(text)
         }
         EvalAltResult::ErrorMismatchDataType(wanted, got, _)
-        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => HostError::new(format!(
-            "here belongs {}, and this is {}",
-            friendly_type_name(wanted),
-            friendly_type_name(got)
-        )),
+        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => {
+            mismatch(friendly_type_name(wanted), friendly_type_name(got))
+        }
         EvalAltResult::ErrorArrayBounds(length, index, _) => HostError::new(format!(
             "there is no item {index}: the list has {length}, counted from 0"
         )),
@@ -54,19 +52,13 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
         )
         .help("make a copy before, `let all = copy(list);`, and use that inside of the function"),
         EvalAltResult::ErrorUnboundThis(_) => HostError::new("there is no `this` here"),
-        EvalAltResult::ErrorArithmetic(text, _) => HostError::new(super::parse::lower_first(text)),
+        EvalAltResult::ErrorArithmetic(text, _) => arithmetic(text),
         EvalAltResult::ErrorStackOverflow(_) => HostError::new(format!(
             "functions call each other more than {} deep",
             limits::CALL_DEPTH_MAX
         ))
         .help("does a function call itself without an end?"),
-        EvalAltResult::ErrorDataTooLarge(what, _) => HostError::new(format!(
-            "this becomes too large ({}): text has at most {} bytes, lists {} items, maps {} fields, all inside counted",
-            super::parse::lower_first(what),
-            limits::STRING_SIZE_BYTES_MAX,
-            limits::ARRAY_LENGTH_MAX,
-            limits::MAP_LENGTH_MAX
-        )),
+        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what),
         EvalAltResult::ErrorTooManyVariables(_) => HostError::new(format!(
             "a script has at most {} variables",
             limits::VARIABLES_MAX
@@ -80,6 +72,88 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
             HostError::new(super::parse::lower_first(&text))
         }
     }
+}
+
+/// What changes the list or the map that it is called on.
+const CHANGES: [&str; 9] = [
+    "push",
+    "append",
+    "insert",
+    "pop",
+    "shift",
+    "remove",
+    "clear",
+    "mixin",
+    "fill_with",
+];
+const TRUTH: &str = "true or false";
+
+fn mismatch(wanted: &str, got: &str) -> HostError {
+    let it = HostError::new(format!("here belongs {wanted}, and this is {got}"));
+    match ask_for(got).filter(|_| wanted == TRUTH) {
+        Some((is_there, _)) => it.help(format!("say what you ask: {is_there}")),
+        None => it,
+    }
+}
+
+/// What people mean by `if x` and by `if !x`, for an `x` of this type.
+fn ask_for(kind: &str) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        "text" => (
+            "`x != ()` (is it there?) or `x != \"\"` (is it not empty?)",
+            "`x == ()` (is it missing?) or `x == \"\"` (is it empty?)",
+        ),
+        "whole number" | "number with decimals" => (
+            "`x != 0`, or `x != ()` (is it there?)",
+            "`x == 0`, or `x == ()` (is it missing?)",
+        ),
+        "nothing (`()`)" => ("`x != ()` (is it there?)", "`x == ()` (is it missing?)"),
+        "list" | "map" | "object of the event" | "list of the event" => (
+            "`x != ()` (is it there?) or `!x.is_empty()`",
+            "`x == ()` (is it missing?) or `x.is_empty()`",
+        ),
+        _ => return None,
+    })
+}
+
+/// Rhai writes: Error parsing integer number '12a': invalid digit found in string
+fn arithmetic(text: &str) -> HostError {
+    let written = || text.split('\'').nth(1).unwrap_or_default();
+    if text.contains("too large") || text.contains("too small") {
+        return HostError::new(format!("`{}` is too large a number", written())).help(format!(
+            "whole numbers go up to {}; leave an id as text",
+            i64::MAX
+        ));
+    }
+    if text.starts_with("Error parsing integer number") {
+        return HostError::new(format!("`{}` is no whole number", written())).help(
+            "`parse_int` takes digits alone, with a `-` before them or not: `parse_int(\"42\")`",
+        );
+    }
+    if text.starts_with("Error parsing floating-point number") {
+        return HostError::new(format!("`{}` is no number", written()))
+            .help("`parse_float` takes digits with a point or not: `parse_float(\"4.2\")`");
+    }
+    HostError::new(super::parse::lower_first(text))
+}
+
+/// Rhai counts all that a value holds.
+fn too_large(what: &str) -> HostError {
+    if what.contains("string") {
+        return HostError::new(format!(
+            "this text becomes too long: text has at most {} bytes",
+            limits::STRING_SIZE_BYTES_MAX
+        ));
+    }
+    let (kind, most, of) = if what.contains("map") {
+        ("map", limits::MAP_LENGTH_MAX, "fields")
+    } else {
+        ("list", limits::ARRAY_LENGTH_MAX, "items")
+    };
+    HostError::new(format!(
+        "this {kind} becomes too large: {kind}s have at most {most} {of}, those of all that is inside counted"
+    ))
+    .help("hold less at once; of a service ask for one page after another")
 }
 
 fn read_only() -> HostError {
@@ -111,7 +185,10 @@ fn no_such_property(text: &str) -> HostError {
                 return it
                     .help("what stands before the dot is missing: ask first, `if x != () { … }`");
             }
-            it
+            match foreign::function(property) {
+                Some((_, instead)) => it.help(instead),
+                None => it,
+            }
         }
         _ => HostError::new(super::parse::lower_first(text)),
     }
@@ -142,10 +219,12 @@ fn function_not_found(signature: &str, program: &Program, file: &str) -> HostErr
     }
     if !name.starts_with(|it: char| it.is_alphanumeric() || it == '_') {
         let [a, b] = types.as_slice() else {
-            return HostError::new(format!(
-                "`{name}` cannot do that with {}",
-                types.join(" and ")
-            ));
+            let one = types.join(" and ");
+            let it = HostError::new(format!("`{name}` cannot do that with {one}"));
+            return match ask_for(&one).filter(|_| name == "!") {
+                Some((_, is_missing)) => it.help(format!("say what you ask: {is_missing}")),
+                None => it,
+            };
         };
         let it = HostError::new(format!("`{name}` cannot do that with {a} and {b}"));
         let has_nothing = types.iter().any(|it| it.starts_with("nothing"));
@@ -158,12 +237,29 @@ fn function_not_found(signature: &str, program: &Program, file: &str) -> HostErr
             it
         };
     }
-    match types.as_slice() {
-        [] => HostError::new(format!("there is no function `{name}`")),
-        [one] => HostError::new(format!("there is no function `{name}` for {one}")),
-        [first, rest @ ..] => HostError::new(format!(
-            "there is no function `{name}` for {first} with {}",
-            rest.join(", ")
-        )),
+    let is_known = program.engine().functions.contains_key(name);
+    let it = HostError::new(match types.as_slice() {
+        [] => format!("there is no function `{name}`"),
+        _ if is_known => format!("`{name}` does not take {}", types.join(" with ")),
+        [one] => format!("there is no function `{name}` for {one}"),
+        [first, rest @ ..] => {
+            format!(
+                "there is no function `{name}` for {first} with {}",
+                rest.join(", ")
+            )
+        }
+    });
+    if CHANGES.contains(&name) && types.first().is_some_and(|it| it.ends_with("of the event")) {
+        return it.help("the event cannot be changed; change a copy: `let mine = copy(it);`");
+    }
+    match (usage::example(name), foreign::function(name)) {
+        (Some(example), _) if usage::takes_seconds(name) && types.contains(&"text") => {
+            it.help(format!(
+                "write for example `{example}`; seconds of a text are `parse_date(\"2026-11-24\")`"
+            ))
+        }
+        (Some(example), _) => it.help(format!("write for example `{example}`")),
+        (None, Some((_, instead))) => it.help(instead),
+        (None, None) => it,
     }
 }

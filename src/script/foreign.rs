@@ -1,0 +1,79 @@
+//! Functions and objects that other languages have, and what to write instead.
+
+/// What is wrong, and what to write instead.
+pub(super) fn function(name: &str) -> Option<(String, String)> {
+    let instead = match name {
+        "toString" | "str" | "String" => "write `x.to_string()`, or put it into text: `` `${x}` ``",
+        "parseInt" | "int" | "Number" => "write `parse_int(text)`",
+        "parseFloat" | "float" => "write `parse_float(text)`",
+        "toUpperCase" | "upper" => "write `text.to_upper()`",
+        "toLowerCase" | "lower" => "write `text.to_lower()`",
+        "startsWith" | "startswith" => "write `text.starts_with(\"…\")`",
+        "endsWith" | "endswith" => "write `text.ends_with(\"…\")`",
+        "includes" | "has" | "hasOwnProperty" => {
+            "write `\"name\" in map`, or `list.contains(value)`"
+        }
+        "indexOf" => "write `index_of`",
+        "forEach" => "write `for it in list { … }`, or `list.for_each(|it| …)`",
+        "length" | "size" | "count" => "write `x.len()`",
+        "strip" => "write `text.trim()`",
+        "substring" | "substr" | "slice" => {
+            "write `text.sub_string(start, length)`, or `list.extract(start, length)`"
+        }
+        "every" => "write `list.all(|it| …)`",
+        "any" => "write `list.some(|it| …)`",
+        "concat" => "write `a + b`",
+        "format" => "put values into text between backticks: `` `${x} of ${y}` ``",
+        "stringify" | "dumps" => "write `to_json(value)`",
+        "loads" => "write `parse_json(text)`",
+        "fetch" | "get" | "post" | "request" | "axios" => {
+            "calls go to a service of handlers.toml: `service(\"name\").post(\"/path\", #{ … })`"
+        }
+        "sleep" | "setTimeout" | "wait" => {
+            "a script never waits; to try again later write `retry_in(\"10m\", \"why\")`"
+        }
+        "exit" | "quit" | "die" => "write `return;`, or `skip(\"why\")`",
+        "eval" | "exec" | "system" => "scripts cannot run other code",
+        "Date" | "today" | "time" => "write `now()` (seconds), `date(now())`, `datetime(now())`",
+        "random" | "rand" | "randint" | "uuid" => {
+            "nothing is left to chance; an id of its own is `random_id()`, the same in each attempt"
+        }
+        "log" | "echo" | "println" | "printf" | "puts" => "write `log.info(\"…\")`",
+        "error" | "fatal" | "warning" | "err" | "debug" | "trace" => {
+            "write `log.warn(\"…\")` or `log.info(\"…\")`; to give up write `fail(\"why\")`"
+        }
+        "require" | "include" => "files are imported: write `import \"lib/money\" as money;`",
+        "not" => "write `!`, as in `!(x == 1)`",
+        _ => return None,
+    };
+    Some((format!("there is no function `{name}`"), instead.to_owned()))
+}
+
+/// What to write instead of an object that other languages have: `JSON`, `Math`.
+pub(super) fn object(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "JSON" | "json" => "write `to_json(value)` or `parse_json(text)`",
+        "Math" | "math" => {
+            "write `x.floor()`, `x.ceiling()`, `x.round()`, `x.abs()`, `min(a, b)`, `max(a, b)`"
+        }
+        "Object" => "write `map.keys()`, `map.values()`, or `copy(map)`",
+        "Array" => "a list is `[1, 2]`",
+        "String" => "write `x.to_string()`, or put it into text: `` `${x}` ``",
+        "Number" => "write `parse_int(text)`",
+        "Date" | "datetime" => "write `now()` (seconds), `date(now())`, `datetime(now())`",
+        "console" | "logger" | "logging" | "Console" | "System" => "write `log.info(\"…\")`",
+        "stripe" | "Stripe" => {
+            "what happened is in `event`; calls go to a service of handlers.toml: `service(\"name\").get(\"/path\")`"
+        }
+        "axios" | "requests" | "http" | "fetch" => {
+            "calls go to a service of handlers.toml: `service(\"name\").post(\"/path\", #{ … })`"
+        }
+        "process" | "os" | "env" => "a script sees no environment; secrets stand in handlers.toml",
+        "global" => "a `const` of this file is `global::NAME` in a `fn`",
+        "this" | "self" => "functions are given what they need: `fn name(x) { … }`",
+        "data" | "payload" | "body" | "request" | "req" | "webhook" => {
+            "what happened is in `event`: `event.data.object`"
+        }
+        _ => return None,
+    })
+}
