@@ -1,6 +1,106 @@
-//! Functions and objects that other languages have, and what to write instead.
+//! Words, functions and objects that other languages have, and what to write instead.
 
-/// What is wrong, and what to write instead.
+/// What is wrong with a word or a sign, and what to write instead.
+pub(super) fn word(word: &str) -> Option<(&'static str, &'static str)> {
+    Some(match word {
+        "===" => ("`===` is JavaScript", "write `==`"),
+        "!==" => ("`!==` is JavaScript", "write `!=`"),
+        "null" | "undefined" | "nil" | "None" => (
+            "there is no `null` here",
+            "nothing is written `()`: `if x == () { … }`, or with a default `x ?? \"…\"`",
+        ),
+        "True" => ("`True` is Python", "write `true`"),
+        "False" => ("`False` is Python", "write `false`"),
+        "elif" | "elseif" => ("there is no `elif` here", "write `else if … { … }`"),
+        "and" => ("there is no `and` here", "write `&&`"),
+        "or" => ("there is no `or` here", "write `||`"),
+        "not" => (
+            "there is no `not` here",
+            "write `!`, as in `!(x == 1)`, `!=`, or `!(\"a\" in b)`",
+        ),
+        "is" => ("there is no `is` here", "write `==`, as in `x == ()`"),
+        "then" => ("there is no `then` here", "write `if … { … }`"),
+        "unless" => ("there is no `unless` here", "write `if !(…) { … }`"),
+        "case" => (
+            "there is no `case` here",
+            "write `switch x { \"a\" => { … }, \"b\" => { … }, _ => { … } }`",
+        ),
+        "except" => (
+            "there is no `except` here",
+            "write `try { … } catch (error) { … }`",
+        ),
+        "echo" | "puts" | "printf" | "println" => {
+            ("there is no `echo` here", "write `log.info(\"…\");`")
+        }
+        "def" | "function" | "func" | "fun" | "async" => {
+            ("functions begin with `fn`", "write `fn name(a, b) { … }`")
+        }
+        "lambda" => ("there is no `lambda` here", "write `|x| x + 1`"),
+        "var" => ("there is no `var` here", "write `let`"),
+        "new" => (
+            "there is no `new` here",
+            "maps are `#{ a: 1 }`, lists are `[1, 2]`",
+        ),
+        "await" => (
+            "calls need no `await`",
+            "write the call alone: the script goes on when the answer is there",
+        ),
+        "foreach" => ("there is no `foreach` here", "write `for it in list { … }`"),
+        "console" => ("there is no `console` here", "write `log.info(\"…\")`"),
+        "require" | "from" | "include" => (
+            "files are imported",
+            "write `import \"lib/money\" as money;`",
+        ),
+        "typeof" => ("there is no `typeof` here", "write `type_of(x)`"),
+        "pass" => ("there is no `pass` here", "an empty block is `{ }`"),
+        "raise" => (
+            "there is no `raise` here",
+            "write `throw \"why\";` or `fail(\"why\");`",
+        ),
+        "finally" => (
+            "there is no `finally` here",
+            "write what comes after behind the `catch` block",
+        ),
+        "eval" | "Fn" | "curry" => (
+            "scripts cannot build other code and run it",
+            "a function in place is `|x| x + 1`; one with a name is `fn name(x) { … }`",
+        ),
+        "=>" => (
+            "`=>` stands only in `switch`",
+            "a function in place is `|x| x + 1`",
+        ),
+        "<>" => ("`<>` means nothing here", "write `!=`"),
+        "as" => (
+            "there is no `as` here",
+            "write `x.to_string()`, `parse_int(text)` or `parse_float(text)`",
+        ),
+        "->" => (
+            "`->` means nothing here",
+            "fields stand behind a dot: `event.id`",
+        ),
+        ":=" => (
+            "`:=` means nothing here",
+            "write `let x = …;`, and `x = …;` to change it",
+        ),
+        "++" => ("there is no `++` here", "write `x += 1`"),
+        "--" => ("there is no `--` here", "write `x -= 1`"),
+        "?" => (
+            "there is no `a ? b : c` here",
+            "write `if a { b } else { c }`; it can stand where a value does",
+        ),
+        "$" => (
+            "`$` means nothing here",
+            "names stand alone, `name`; between backticks they stand in `${name}`",
+        ),
+        "#" => (
+            "comments begin with `//`",
+            "write `// …`; a map is `#{ … }` without a space",
+        ),
+        _ => return None,
+    })
+}
+
+/// The same of a function.
 pub(super) fn function(name: &str) -> Option<(String, String)> {
     let instead = match name {
         "toString" | "str" | "String" => "write `x.to_string()`, or put it into text: `` `${x}` ``",

@@ -24,6 +24,7 @@ mod kinds;
 mod library;
 mod limits;
 mod modules;
+mod not_taken;
 mod parse;
 mod pulse;
 mod replay;

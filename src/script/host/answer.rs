@@ -24,8 +24,14 @@ impl Answered {
                 } else {
                     ""
                 };
-                Err(HostError::new(format!("the body of this answer is not there: {why}"))
-                    .help(format!("the call itself is done, and is not made again: go on without its body{less}")))
+                Err(
+                    HostError::new(format!("the body of this answer is not there: {why}")).help(
+                        format!(
+                            "the call itself is done, and is not made again: \
+                         go on without its body{less}"
+                        ),
+                    ),
+                )
             }
         }
     }
@@ -39,8 +45,10 @@ impl Answered {
         // What was no UTF-8 has become this sign: a name that is kept so would be wrong for ever, and nobody would see it.
         if text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(
-                HostError::new("the body of this answer has signs that are no UTF-8")
-                    .help("the service has to send UTF-8; with `�` in their place it is `parse_json(answer.text)`"),
+                HostError::new("the body of this answer has signs that are no UTF-8").help(
+                    "the service has to send UTF-8; \
+                         with `�` in their place it is `parse_json(answer.text)`",
+                ),
             );
         }
         json::parse(text).map_err(|error| {

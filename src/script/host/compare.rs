@@ -164,15 +164,22 @@ fn advice(
     let written = || text(if one == Kind::Text { a } else { b }).filter(|_| is_of(Kind::Text));
     if is_of(Kind::Nothing) {
         return Some(
-            "one of them is missing: give a default, `x ?? 0`, or ask first, `if x != () { … }`"
+            "one of them is missing: give a default, `x ?? 0`, \
+             or ask first, `if x != () { … }`"
                 .to_owned(),
         );
     }
     if is_of(Kind::Number) && is_of(Kind::Text) {
         let bare = written().filter(|it| it.trim().parse::<f64>().is_ok() && it.len() < 30);
         return Some(match bare {
-            Some(it) => format!("write the number without quotes: `{operator} {}`; or make a number of a text: `parse_int(text)`", it.trim()),
-            None => "make a number of the text: `parse_int(text)`, or text of the number: `` `${number}` ``".to_owned(),
+            Some(it) => format!(
+                "write the number without quotes: `{operator} {}`; \
+                 or make a number of a text: `parse_int(text)`",
+                it.trim()
+            ),
+            None => "make a number of the text: `parse_int(text)`, \
+                     or text of the number: `` `${number}` ``"
+                .to_owned(),
         });
     }
     if is_of(Kind::Truth) && is_of(Kind::Text) {
@@ -184,7 +191,8 @@ fn advice(
     }
     if is_of(Kind::Money) && is_of(Kind::Number) {
         return Some(
-            "compare its amount, `paid.amount`, or two amounts of money: `money(1200, \"eur\")`"
+            "compare its amount, `paid.amount`, \
+             or two amounts of money: `money(1200, \"eur\")`"
                 .to_owned(),
         );
     }
@@ -192,7 +200,11 @@ fn advice(
         return Some("compare one of its fields: `x.id`".to_owned());
     }
     if is_of(Kind::List) {
-        return Some("to look for something in a list write `x in list`, for how many there are `list.len()`".to_owned());
+        return Some(
+            "to look for something in a list write `x in list`, \
+             for how many there are `list.len()`"
+                .to_owned(),
+        );
     }
     let is_error = |it: &Dynamic| it.is::<HostError>();
     (is_error(a) || is_error(b)).then(|| "the text of an error is in `.message`".to_owned())

@@ -75,7 +75,10 @@ fn retry_in(context: &NativeCallContext, wait: &str, reason: &str) -> ScriptResu
         })?;
         if wait < Duration::from_secs(1) || WAIT_MAX < wait {
             return Err(HostError::new("`retry_in` waits 1 second to 30 days")
-                .help("write for example `retry_in(\"30d\", \"why\")`; when it is over the script may wait again")
+                .help(
+                    "write for example `retry_in(\"30d\", \"why\")`; \
+                     when it is over the script may wait again",
+                )
                 .into());
         }
         Err(Outcome::RetryIn {

@@ -9,11 +9,15 @@ pub(super) fn said(around: &Around, error: &ParseErrorType) -> Said {
     match error {
         ParseErrorType::UnexpectedEOF => Said::new("the script ends in the middle of something")
             .help("a `}`, `)` or `]` is missing somewhere before"),
-        ParseErrorType::BadInput(LexError::UnterminatedString) => Said::new("this text has no end").help(
-            "text in \"double quotes\" ends on its line; text between `backticks` ends with a backtick",
-        ),
-        ParseErrorType::BadInput(LexError::MalformedEscapeSequence(it)) => Said::new(format!("`{it}` means nothing in text"))
-            .help("to have a backslash in text write it twice: `\\\\`"),
+        ParseErrorType::BadInput(LexError::UnterminatedString) => Said::new("this text has no end")
+            .help(
+                "text in \"double quotes\" ends on its line; \
+             text between `backticks` ends with a backtick",
+            ),
+        ParseErrorType::BadInput(LexError::MalformedEscapeSequence(it)) => {
+            Said::new(format!("`{it}` means nothing in text"))
+                .help("to have a backslash in text write it twice: `\\\\`")
+        }
         ParseErrorType::MissingToken(token, _) if token == ";" => {
             Said::new("a `;` is missing").help("each statement ends with `;`")
         }
@@ -24,40 +28,61 @@ pub(super) fn said(around: &Around, error: &ParseErrorType) -> Said {
                 None => said,
             }
         }
-        ParseErrorType::ModuleUndefined(name) => Said::new(format!("nothing is imported as `{name}`")).help(format!(
-            "write `import \"lib/{name}\" as {name};` at the top, for scripts/lib/{name}.rhai"
-        )),
+        ParseErrorType::ModuleUndefined(name) => {
+            Said::new(format!("nothing is imported as `{name}`")).help(format!(
+                "write `import \"lib/{name}\" as {name};` at the top, \
+             for scripts/lib/{name}.rhai"
+            ))
+        }
         ParseErrorType::ForbiddenVariable(name) => {
             let (message, help) = reserved_name(name);
-            Said { message, help, place: None }
+            Said {
+                message,
+                help,
+                place: None,
+            }
         }
-        ParseErrorType::AssignmentToConstant(name) => Said::new(format!("`{name}` cannot be changed: it is a `const`"))
-            .help(format!("write `let {name} = …` where it is made")),
+        ParseErrorType::AssignmentToConstant(name) => {
+            Said::new(format!("`{name}` cannot be changed: it is a `const`"))
+                .help(format!("write `let {name} = …` where it is made"))
+        }
         ParseErrorType::AssignmentToInvalidLHS(_) => not_assignable(around),
-        ParseErrorType::DuplicatedProperty(name) => Said::new(format!("the field `{name}` stands twice in this map"))
-            .help("keep one of them"),
-        ParseErrorType::FnDuplicatedDefinition(name, count) => Said::new(format!("there are two functions `{name}` with {count} parameters"))
-            .help("give one of them another name"),
+        ParseErrorType::DuplicatedProperty(name) => {
+            Said::new(format!("the field `{name}` stands twice in this map"))
+                .help("keep one of them")
+        }
+        ParseErrorType::FnDuplicatedDefinition(name, count) => Said::new(format!(
+            "there are two functions `{name}` with {count} parameters"
+        ))
+        .help("give one of them another name"),
         ParseErrorType::MismatchedType(wanted, got) => mismatch(around, wanted, got),
         ParseErrorType::FnMissingName => Said::new("here the name of the function is missing")
             .help("write `fn name(a, b) { … }`; a function in place is `|a, b| …`"),
         ParseErrorType::PropertyExpected if around.bracket().is_some_and(|it| it.is("#{")) => {
             Said::new("here belongs the name of a field").help("write `#{ name: value }`")
         }
-        ParseErrorType::PropertyExpected => Said::new("behind a dot stands the name of a field or a function")
-            .help("to make one text of two write `+`"),
+        ParseErrorType::PropertyExpected => {
+            Said::new("behind a dot stands the name of a field or a function")
+                .help("to make one text of two write `+`")
+        }
         ParseErrorType::ExprExpected(_) if around.is_in_switch() => case(around),
         ParseErrorType::UnknownOperator(it) => Said::new(format!("`{it}` means nothing here")),
         ParseErrorType::ExprExpected(what) if what.contains("boolean") => {
             Said::new("here belongs what is asked: something true or false")
         }
         ParseErrorType::ExprExpected(_) => Said::new("here a value is missing"),
-        ParseErrorType::WrongFnDefinition => Said::new("a function cannot stand inside of another one, or of a block")
-            .help("move it out, to the left margin"),
+        ParseErrorType::WrongFnDefinition => {
+            Said::new("a function cannot stand in another one, or in a block")
+                .help("move it out, to the left margin")
+        }
         ParseErrorType::LoopBreak => Said::new("`break` and `continue` belong into a loop"),
-        ParseErrorType::ExprTooDeep => Said::new("this is nested too deep").help("give parts of it names with `let`"),
+        ParseErrorType::ExprTooDeep => {
+            Said::new("this is nested too deep").help("give parts of it names with `let`")
+        }
         other => match around.token(0) {
-            Some(it) if other.to_string().starts_with("Unexpected") => Said::new(format!("`{}` is not understood here", it.text)),
+            Some(it) if other.to_string().starts_with("Unexpected") => {
+                Said::new(format!("`{}` is not understood here", it.text))
+            }
             Some(_) | None => Said::new(super::lower_first(&other.to_string().replace('\'', "`"))),
         },
     }

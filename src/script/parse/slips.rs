@@ -2,6 +2,7 @@
 
 use super::around::{Around, Said};
 use super::scan::Kind;
+use crate::script::foreign;
 
 /// What is wrong when the place of an error looks like a known slip.
 pub(super) fn slip(around: &Around) -> Option<Said> {
@@ -10,110 +11,11 @@ pub(super) fn slip(around: &Around) -> Option<Said> {
     }
     let word = around.token(0).map_or("", |it| it.text);
     if !around.is_name()
-        && let Some((what, instead)) = by_word(word)
+        && let Some((what, instead)) = foreign::word(word)
     {
         return Some(special_word(around, word).unwrap_or(Said::new(what).help(instead)));
     }
     by_place(around)
-}
-
-fn by_word(word: &str) -> Option<(&'static str, &'static str)> {
-    Some(match word {
-        "===" => ("`===` is JavaScript", "write `==`"),
-        "!==" => ("`!==` is JavaScript", "write `!=`"),
-        "null" | "undefined" | "nil" | "None" => (
-            "there is no `null` here",
-            "nothing is written `()`: `if x == () { … }`, or with a default `x ?? \"…\"`",
-        ),
-        "True" => ("`True` is Python", "write `true`"),
-        "False" => ("`False` is Python", "write `false`"),
-        "elif" | "elseif" => ("there is no `elif` here", "write `else if … { … }`"),
-        "and" => ("there is no `and` here", "write `&&`"),
-        "or" => ("there is no `or` here", "write `||`"),
-        "not" => (
-            "there is no `not` here",
-            "write `!`, as in `!(x == 1)`, `!=`, or `!(\"a\" in b)`",
-        ),
-        "is" => ("there is no `is` here", "write `==`, as in `x == ()`"),
-        "then" => ("there is no `then` here", "write `if … { … }`"),
-        "unless" => ("there is no `unless` here", "write `if !(…) { … }`"),
-        "case" => (
-            "there is no `case` here",
-            "write `switch x { \"a\" => { … }, \"b\" => { … }, _ => { … } }`",
-        ),
-        "except" => (
-            "there is no `except` here",
-            "write `try { … } catch (error) { … }`",
-        ),
-        "echo" | "puts" | "printf" | "println" => {
-            ("there is no `echo` here", "write `log.info(\"…\");`")
-        }
-        "def" | "function" | "func" | "fun" | "async" => {
-            ("functions begin with `fn`", "write `fn name(a, b) { … }`")
-        }
-        "lambda" => ("there is no `lambda` here", "write `|x| x + 1`"),
-        "var" => ("there is no `var` here", "write `let`"),
-        "new" => (
-            "there is no `new` here",
-            "maps are `#{ a: 1 }`, lists are `[1, 2]`",
-        ),
-        "await" => (
-            "calls need no `await`",
-            "write the call alone: the script goes on when the answer is there",
-        ),
-        "foreach" => ("there is no `foreach` here", "write `for it in list { … }`"),
-        "console" => ("there is no `console` here", "write `log.info(\"…\")`"),
-        "require" | "from" | "include" => (
-            "files are imported",
-            "write `import \"lib/money\" as money;`",
-        ),
-        "typeof" => ("there is no `typeof` here", "write `type_of(x)`"),
-        "pass" => ("there is no `pass` here", "an empty block is `{ }`"),
-        "raise" => (
-            "there is no `raise` here",
-            "write `throw \"why\";` or `fail(\"why\");`",
-        ),
-        "finally" => (
-            "there is no `finally` here",
-            "write what comes after behind the `catch` block",
-        ),
-        "eval" | "Fn" | "curry" => (
-            "scripts cannot build other code and run it",
-            "a function in place is `|x| x + 1`; one with a name is `fn name(x) { … }`",
-        ),
-        "=>" => (
-            "`=>` stands only in `switch`",
-            "a function in place is `|x| x + 1`",
-        ),
-        "<>" => ("`<>` means nothing here", "write `!=`"),
-        "as" => (
-            "there is no `as` here",
-            "write `x.to_string()`, `parse_int(text)` or `parse_float(text)`",
-        ),
-        "->" => (
-            "`->` means nothing here",
-            "fields stand behind a dot: `event.id`",
-        ),
-        ":=" => (
-            "`:=` means nothing here",
-            "write `let x = …;`, and `x = …;` to change it",
-        ),
-        "++" => ("there is no `++` here", "write `x += 1`"),
-        "--" => ("there is no `--` here", "write `x -= 1`"),
-        "?" => (
-            "there is no `a ? b : c` here",
-            "write `if a { b } else { c }`; it can stand where a value does",
-        ),
-        "$" => (
-            "`$` means nothing here",
-            "names stand alone, `name`; between backticks they stand in `${name}`",
-        ),
-        "#" => (
-            "comments begin with `//`",
-            "write `// …`; a map is `#{ … }` without a space",
-        ),
-        _ => return None,
-    })
 }
 
 /// Where a word means one thing here and another there.
@@ -171,7 +73,8 @@ fn is_invisible(it: char) -> bool {
 }
 
 fn by_place(around: &Around) -> Option<Said> {
-    let slip = |word: &str| by_word(word).map(|(what, instead)| Said::new(what).help(instead));
+    let slip =
+        |word: &str| foreign::word(word).map(|(what, instead)| Said::new(what).help(instead));
     let first = around.statement();
     let is_whole_line = matches!(
         first,
@@ -217,10 +120,10 @@ fn by_place(around: &Around) -> Option<Said> {
         );
     }
     if first == "for" && around.is_at(",") {
-        return Some(
-            Said::new("`for` has one name before `in`")
-                .help("for a map write `for key in map.keys() { let value = map[key]; … }`, for a list with numbers `for (value, number) in list { … }`"),
-        );
+        return Some(Said::new("`for` has one name before `in`").help(
+            "for a map write `for key in map.keys() { let value = map[key]; … }`, \
+                 for a list with numbers `for (value, number) in list { … }`",
+        ));
     }
     None
 }
