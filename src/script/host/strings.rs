@@ -151,6 +151,8 @@ fn pad(context: &NativeCallContext, it: &mut Text, length: i64, with: &str) -> S
             return Err(too_long(context));
         }
     }
+    // It grew by doubling; what it holds in excess would count as memory of the script.
+    padded.shrink_to_fit();
     *it = padded.into();
     Ok(it.clone())
 }

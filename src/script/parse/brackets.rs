@@ -79,6 +79,20 @@ pub(super) fn unclosed(around: &Around, error: &ParseErrorType) -> Option<Said> 
                 .at((open.line, open.column)),
         );
     }
+    if around.is_at("{") && around.is_before(2, "|") {
+        let name = last.text;
+        return Some(Said::new("here a `|` is missing").help(format!("write `|{name}| {{ … }}`")));
+    }
+    // It wants something else than an end.
+    let is_end_wanted = match error {
+        ParseErrorType::MissingToken(token, _) => {
+            matches!(token.as_str(), ")" | "]" | "}" | "," | ";")
+        }
+        _ => true,
+    };
+    if !is_end_wanted {
+        return None;
+    }
     let is_statement = |it: &Token| {
         matches!(
             it.text,

@@ -2,7 +2,7 @@
 
 use super::around::{Around, Said};
 use super::brackets::{open_value, surplus, unclosed};
-use super::scan::Kind;
+use super::scan::{Kind, Token};
 use rhai::{LexError, ParseErrorType};
 
 pub(super) fn said(around: &Around, error: &ParseErrorType) -> Option<Said> {
@@ -63,6 +63,14 @@ fn list(around: &Around, _: &ParseErrorType) -> Option<Said> {
     let at = around.scan.at(bracket.line, bracket.column);
     let before = around.scan.tokens.get(at.checked_sub(1)?)?;
     let is_value = matches!(before.text, "=" | "in" | "return" | "(" | "," | ":");
+    let mut behind = around.scan.tokens[around.at..]
+        .iter()
+        .skip_while(|it| !it.is(")"));
+    if behind.nth(1).is_some_and(|it| it.is("=>")) {
+        return Some(
+            Said::new("a function in place is written otherwise").help("write `|a, b| …`"),
+        );
+    }
     (is_value && matches!(bracket.text, "(" | "{"))
         .then(|| Said::new("a list stands in `[` and `]`").help("write `[1, 2]`"))
 }
@@ -163,7 +171,8 @@ fn separator(around: &Around, error: &ParseErrorType) -> Option<Said> {
     let is_name = around
         .before(2)
         .is_some_and(|it| it.is("let") || it.is("const"));
-    if token == ";" && is_name && around.token(0).is_some_and(|it| it.begins_value()) {
+    let is_here = |it: Token| it.begins_value() && it.line == last.line;
+    if token == ";" && is_name && around.token(0).is_some_and(is_here) {
         let (name, value) = (last.text, around.token(0)?.text);
         return Some(
             Said::new("here a `=` is missing").help(format!("write `let {name} = {value}`")),

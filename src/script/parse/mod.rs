@@ -2,6 +2,7 @@
 
 mod around;
 mod brackets;
+mod inside;
 mod marks;
 mod names;
 mod reader;
@@ -15,7 +16,7 @@ use super::engine::Engine;
 use super::limits;
 use crate::diagnostic::Diagnostic;
 use around::{Around, Said};
-use rhai::{AST, ParseError, ParseErrorType, Position, Scope};
+use rhai::{AST, LexError, ParseError, ParseErrorType, Position, Scope};
 use scan::Scan;
 
 pub(in crate::script) fn parse(
@@ -87,8 +88,15 @@ fn explain(engine: &Engine, file: &str, text: &str, error: &ParseError) -> Diagn
     let stopped = position
         .line()
         .map(|line| (line, position.position().unwrap_or(1).max(1)));
-    let around = Around::new(engine, text, stopped);
     let error_type = error.err_type();
+    let is_open = matches!(
+        error_type,
+        ParseErrorType::BadInput(LexError::UnterminatedString)
+    );
+    let inner = stopped
+        .filter(|_| !is_open)
+        .and_then(|it| inside::value_in_text(text, it));
+    let around = Around::new(engine, inner.as_deref().unwrap_or(text), stopped);
     let Said {
         message,
         help,

@@ -30,7 +30,28 @@ fn called_without_brackets(around: &Around) -> Option<Said> {
         .filter(|(it, value)| it.line == value.line && value.kind == Kind::Text);
     let (it, value) = here.or(earlier)?;
     let is_function = is_function(around.engine, it.text) && it.kind == Kind::Word;
-    let is_infix = matches!(value.text, "in" | "is" | "and" | "or" | "then" | "as");
+    // What joins values, or begins a statement of its own.
+    let is_infix = matches!(
+        value.text,
+        "in" | "is"
+            | "and"
+            | "or"
+            | "then"
+            | "as"
+            | "if"
+            | "else"
+            | "for"
+            | "while"
+            | "let"
+            | "const"
+            | "fn"
+            | "return"
+            | "throw"
+            | "try"
+            | "catch"
+            | "switch"
+            | "import"
+    );
     if !is_function || around.is_name() || is_infix || around.statement() == "import" {
         return None;
     }

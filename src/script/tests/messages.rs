@@ -45,6 +45,22 @@ fn people_are_told_what_is_wrong_and_what_to_write_instead() {
     }
 }
 
+#[test]
+fn every_example_that_a_message_shows_works() {
+    let made =
+        "let id = \"in_2\"; let invoice = event.data.object; let text = \"[1, 2]\"; let value = 5;
+        let list = [#{ id: \"a\", amount: 1 }];";
+    for (function, example) in crate::script::usage::EXAMPLES {
+        let it = given(&format!("{made}\n{example};")).answer(200, "{}");
+        assert!(example.contains(function), "{example}");
+        let outcome = it.pass().outcome;
+        assert!(
+            !matches!(outcome, Outcome::Failed(_)),
+            "{example}: {outcome:?}"
+        );
+    }
+}
+
 /// A case with its answer as it is now.
 fn told(case: &str) -> String {
     let (script, _) = case.split_once(BEFORE_ANSWER).unwrap_or((case, ""));
