@@ -167,7 +167,12 @@ pub fn did_you_mean<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let near_enough = 2.max(written.chars().count() / 3);
+    // Two other letters in a word of four make another word, and one in a word of two.
+    let near_enough = match written.chars().count() {
+        0..=2 => 0,
+        3..=4 => 1,
+        it => 2.max(it / 3),
+    };
     known
         .into_iter()
         .map(|it| {

@@ -4,7 +4,7 @@ use super::Files;
 use crate::config::{self, Config, Handler, Variable};
 use crate::diagnostic::Diagnostic;
 use crate::in_force::{InForce, LoadedHandler};
-use crate::script::{Engine, Grants, Program, Sources};
+use crate::script::{self, Engine, Grants, Program, Sources};
 use std::sync::Arc;
 
 /// Files, checked: what would be in force, and what is wrong.
@@ -51,7 +51,8 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
     for handler in &config.handlers {
         let compiled = match unchanged(before, &config, handler, &files.sources) {
             Some(it) => Ok(it),
-            None => compile(&engine, handler, &files.sources),
+            None => compile(&engine, handler, &files.sources)
+                .map_err(|found| with_causes(found, &files.problems)),
         };
         match &compiled {
             Ok(program) => add(&mut warnings, program.warnings()),
@@ -59,12 +60,33 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
         }
         programs.push(compiled);
     }
+    for program in programs.iter().flatten() {
+        add(&mut warnings, &unheard_of(program, &config));
+    }
     Checked {
         config: Some(config),
         programs,
         problems,
         warnings,
     }
+}
+
+/// Event types that a script asks for, and that no handler with this script gets.
+fn unheard_of(program: &Program, config: &Config) -> Vec<Diagnostic> {
+    let of_script = |it: &&Handler| it.script == program.script();
+    let handlers = config.handlers.iter().filter(of_script);
+    let events: Vec<_> = handlers.flat_map(|it| &it.events).collect();
+    program.unheard_of(&events)
+}
+
+/// A script that is there and cannot be read is not missing.
+fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> Vec<Diagnostic> {
+    let cause = |it: &Diagnostic| {
+        let mut causes = unreadable.iter();
+        causes.find(|cause| it.message == script::no_such_file(&cause.file))
+    };
+    let told = found.iter().map(|it| cause(it).unwrap_or(it));
+    told.cloned().collect()
 }
 
 /// Two handlers may share a script: each finding is told once.
@@ -157,6 +179,83 @@ mod tests {
     const HANDLERS: &str = "[endpoints.stripe]\npath = \"/x\"\nsigning_secrets = [\"whsec_1\"]\n\
         [handlers.a]\nevents = [\"*\"]\nscript = \"scripts/a.rhai\"\n\
         [handlers.b]\nevents = [\"*\"]\nscript = \"scripts/b.rhai\"\n";
+
+    #[test]
+    fn an_event_type_that_no_handler_of_a_script_gets_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
+        fs::create_dir_all(dir.path().join("scripts")).unwrap();
+        let handlers = HANDLERS
+            .replacen("\"*\"", "\"invoice.paid\", \"charge.*\"", 1)
+            .replacen("\"*\"", "\"customer.created\"", 1)
+            .replace("b.rhai", "a.rhai");
+        save("handlers.toml", &handlers);
+        save(
+            "scripts/a.rhai",
+            "if event.type == \"invoice.payed\" { }\n\
+             if event.type == \"invoice.paid\" || \"charge.refunded\" != event.type { }\n\
+             if event.type in [\"customer.created\", \"payout.paid\"] { }\n\
+             let text = switch event.type {\n\
+             \"customer.created\" | \"customer.deleted\" => \"payout.paid\",\n\
+             _ => \"charge.expired\",\n};\n\
+             if text == \"x\" { }\n",
+        );
+        let checked = check(&Files::read(&Location::new(
+            dir.path().join("handlers.toml"),
+        )));
+        assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+        let told: Vec<_> = checked
+            .warnings
+            .iter()
+            .map(|it| (it.line, it.message.as_str(), it.help.as_deref().unwrap()))
+            .collect();
+        let expected = [
+            (
+                1,
+                "there is no event type `invoice.payed`: this is never true",
+                "did you mean `invoice.paid`?",
+            ),
+            (
+                3,
+                "the handler of this script gets no `payout.paid`: this is never true",
+                "add \"payout.paid\" to `events = […]` of the handler in handlers.toml",
+            ),
+            (
+                5,
+                "the handler of this script gets no `customer.deleted`: this is never true",
+                "did you mean `customer.created`? Else add \"customer.deleted\" to `events = […]` of the handler in handlers.toml",
+            ),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_script_that_cannot_be_read_has_one_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |path: &str, text: &[u8]| fs::write(dir.path().join(path), text).unwrap();
+        fs::create_dir_all(dir.path().join("scripts/lib")).unwrap();
+        save("handlers.toml", HANDLERS.as_bytes());
+        save("scripts/a.rhai", b" \n");
+        save("scripts/b.rhai", b"import \"lib/x\" as x;\n");
+        save("scripts/lib/x.rhai", b"fn x() { \"\xff\" }");
+        let checked = check(&Files::read(&Location::new(
+            dir.path().join("handlers.toml"),
+        )));
+        let told = |it: &Diagnostic| (it.file.clone(), it.message.clone());
+        let problems: Vec<_> = checked.problems.iter().map(told).collect();
+        let expected = [
+            ("scripts/a.rhai", "the script is empty"),
+            (
+                "scripts/lib/x.rhai",
+                "it cannot be read: byte 11 is not UTF-8; save it as UTF-8",
+            ),
+        ];
+        assert_eq!(
+            problems,
+            expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+        assert!(checked.programs.iter().all(Result::is_err));
+    }
 
     #[test]
     fn a_save_compiles_only_what_it_changed() {

@@ -1,6 +1,6 @@
 //! The one Rhai engine that all threads share: what it can do is chosen here, one by one, and everything is bounded.
 
-use super::host::{self, Log};
+use super::host::{self, Log, compare};
 use super::modules::ModulesOfThread;
 use super::{limits, state};
 use crate::config::Limits;
@@ -99,7 +99,8 @@ fn set_hooks(rhai: &mut rhai::Engine) {
             _ => None,
         })
     })
-    .on_def_var(|_, info, _| Ok(!is_reserved_name(info.name())));
+    .on_def_var(|_, info, _| Ok(!is_reserved_name(info.name())))
+    .on_parse_token(|it, _, _| compare::token(it));
 }
 
 /// Names that mean something everywhere in a script.

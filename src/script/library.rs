@@ -65,6 +65,11 @@ impl Program {
     }
 }
 
+/// The error about a file that a script needs. A file that is there and cannot be read has an error of its own.
+pub fn no_such_file(path: &str) -> String {
+    format!("there is no file `{path}`")
+}
+
 /// One file, parsed.
 pub(super) struct Unit {
     pub(super) path: String,
@@ -194,7 +199,7 @@ impl Reader<'_> {
             return;
         }
         let Some(text) = self.sources.0.get(path) else {
-            let finding = complain(format!("there is no file `{path}`"));
+            let finding = complain(no_such_file(path));
             let near =
                 crate::diagnostic::did_you_mean(path, self.sources.0.keys().map(String::as_str));
             self.findings.push(match near {

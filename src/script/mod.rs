@@ -15,20 +15,23 @@ mod engine;
 mod equal;
 mod error;
 mod failure;
+mod foreign;
 mod frozen;
 mod host;
 mod imports;
 mod json;
+mod kinds;
 mod library;
 mod limits;
 mod modules;
+mod not_taken;
 mod parse;
 mod pulse;
 mod replay;
-mod slips;
 mod state;
 mod tape;
 mod text;
+mod usage;
 mod view;
 mod words;
 
@@ -40,7 +43,7 @@ pub(crate) use host::hang::CAME_BACK;
 
 pub use engine::Engine;
 pub use frozen::{FrozenEvent, freeze};
-pub use library::{Program, Sources};
+pub use library::{Program, Sources, no_such_file};
 pub use pulse::Pulse;
 
 /// What one attempt is about; the same for every replay of the attempt.

@@ -2,8 +2,9 @@
 
 use super::error::HostError;
 use super::library::Program;
-use super::limits;
+use super::not_taken::function_not_found;
 use super::text::{friendly_type_name, value_text};
+use super::{foreign, limits};
 use rhai::EvalAltResult;
 
 /// `file` is where the error arose.
@@ -34,11 +35,9 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
             no_such_property(text)
         }
         EvalAltResult::ErrorMismatchDataType(wanted, got, _)
-        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => HostError::new(format!(
-            "here belongs {}, and this is {}",
-            friendly_type_name(wanted),
-            friendly_type_name(got)
-        )),
+        | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => {
+            mismatch(friendly_type_name(wanted), friendly_type_name(got))
+        }
         EvalAltResult::ErrorArrayBounds(length, index, _) => HostError::new(format!(
             "there is no item {index}: the list has {length}, counted from 0"
         )),
@@ -54,19 +53,13 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
         )
         .help("make a copy before, `let all = copy(list);`, and use that inside of the function"),
         EvalAltResult::ErrorUnboundThis(_) => HostError::new("there is no `this` here"),
-        EvalAltResult::ErrorArithmetic(text, _) => HostError::new(super::parse::lower_first(text)),
+        EvalAltResult::ErrorArithmetic(text, _) => arithmetic(text),
         EvalAltResult::ErrorStackOverflow(_) => HostError::new(format!(
             "functions call each other more than {} deep",
             limits::CALL_DEPTH_MAX
         ))
         .help("does a function call itself without an end?"),
-        EvalAltResult::ErrorDataTooLarge(what, _) => HostError::new(format!(
-            "this becomes too large ({}): text has at most {} bytes, lists {} items, maps {} fields, all inside counted",
-            super::parse::lower_first(what),
-            limits::STRING_SIZE_BYTES_MAX,
-            limits::ARRAY_LENGTH_MAX,
-            limits::MAP_LENGTH_MAX
-        )),
+        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what),
         EvalAltResult::ErrorTooManyVariables(_) => HostError::new(format!(
             "a script has at most {} variables",
             limits::VARIABLES_MAX
@@ -80,6 +73,76 @@ pub(super) fn said(error: &EvalAltResult, program: &Program, file: &str) -> Host
             HostError::new(super::parse::lower_first(&text))
         }
     }
+}
+
+const TRUTH: &str = "true or false";
+
+fn mismatch(wanted: &str, got: &str) -> HostError {
+    let it = HostError::new(format!("here belongs {wanted}, and this is {got}"));
+    match ask_for(got).filter(|_| wanted == TRUTH) {
+        Some((is_there, _)) => it.help(format!("say what you ask: {is_there}")),
+        None => it,
+    }
+}
+
+/// What people mean by `if x` and by `if !x`, for an `x` of this type.
+pub(super) fn ask_for(kind: &str) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        "text" => (
+            "`x != ()` (is it there?) or `x != \"\"` (is it not empty?)",
+            "`x == ()` (is it missing?) or `x == \"\"` (is it empty?)",
+        ),
+        "whole number" | "number with decimals" => (
+            "`x != 0`, or `x != ()` (is it there?)",
+            "`x == 0`, or `x == ()` (is it missing?)",
+        ),
+        "nothing (`()`)" => ("`x != ()` (is it there?)", "`x == ()` (is it missing?)"),
+        "list" | "map" | "object of the event" | "list of the event" => (
+            "`x != ()` (is it there?) or `!x.is_empty()`",
+            "`x == ()` (is it missing?) or `x.is_empty()`",
+        ),
+        _ => return None,
+    })
+}
+
+/// Rhai writes: Error parsing integer number '12a': invalid digit found in string
+fn arithmetic(text: &str) -> HostError {
+    let written = || text.split('\'').nth(1).unwrap_or_default();
+    if text.contains("too large") || text.contains("too small") {
+        return HostError::new(format!("`{}` is too large a number", written())).help(format!(
+            "whole numbers go up to {}; leave an id as text",
+            i64::MAX
+        ));
+    }
+    if text.starts_with("Error parsing integer number") {
+        return HostError::new(format!("`{}` is no whole number", written())).help(
+            "`parse_int` takes digits alone, with a `-` before them or not: `parse_int(\"42\")`",
+        );
+    }
+    if text.starts_with("Error parsing floating-point number") {
+        return HostError::new(format!("`{}` is no number", written()))
+            .help("`parse_float` takes digits with a point or not: `parse_float(\"4.2\")`");
+    }
+    HostError::new(super::parse::lower_first(text))
+}
+
+/// Rhai counts all that a value holds.
+fn too_large(what: &str) -> HostError {
+    if what.contains("string") {
+        return HostError::new(format!(
+            "this text becomes too long: text has at most {} bytes",
+            limits::STRING_SIZE_BYTES_MAX
+        ));
+    }
+    let (kind, most, of) = if what.contains("map") {
+        ("map", limits::MAP_LENGTH_MAX, "fields")
+    } else {
+        ("list", limits::ARRAY_LENGTH_MAX, "items")
+    };
+    HostError::new(format!(
+        "this {kind} becomes too large: {kind}s have at most {most} {of}, those of all that is inside counted"
+    ))
+    .help("hold less at once; of a service ask for one page after another")
 }
 
 fn read_only() -> HostError {
@@ -111,59 +174,11 @@ fn no_such_property(text: &str) -> HostError {
                 return it
                     .help("what stands before the dot is missing: ask first, `if x != () { … }`");
             }
-            it
+            match foreign::function(property) {
+                Some((_, instead)) => it.help(instead),
+                None => it,
+            }
         }
         _ => HostError::new(super::parse::lower_first(text)),
-    }
-}
-
-/// Rhai writes: name (type, type)
-fn function_not_found(signature: &str, program: &Program, file: &str) -> HostError {
-    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types: Vec<&str> = types
-        .strip_suffix(')')
-        .unwrap_or(types)
-        .split(", ")
-        .filter(|it| !it.is_empty())
-        .map(friendly_type_name)
-        .collect();
-    if program
-        .closures()
-        .get(name)
-        .is_some_and(|files| files.contains(file))
-    {
-        return HostError::new("this function is called with more or fewer values than it takes");
-    }
-    if name.starts_with("anon$") {
-        return HostError::new(
-            "this function was made in an imported file, and ended with the call that made it (or it takes another number of values)",
-        )
-        .help("let that file return values, or have a `fn` with a name that is called as `alias::name(…)`");
-    }
-    if !name.starts_with(|it: char| it.is_alphanumeric() || it == '_') {
-        let [a, b] = types.as_slice() else {
-            return HostError::new(format!(
-                "`{name}` cannot do that with {}",
-                types.join(" and ")
-            ));
-        };
-        let it = HostError::new(format!("`{name}` cannot do that with {a} and {b}"));
-        let has_nothing = types.iter().any(|it| it.starts_with("nothing"));
-        let has_text = types.contains(&"text");
-        return if has_nothing {
-            it.help("one of them is missing: give a default, `x ?? 0`")
-        } else if has_text {
-            it.help("make a number of the text by `parse_int(text)`, or text of the number by `` `${number}` ``")
-        } else {
-            it
-        };
-    }
-    match types.as_slice() {
-        [] => HostError::new(format!("there is no function `{name}`")),
-        [one] => HostError::new(format!("there is no function `{name}` for {one}")),
-        [first, rest @ ..] => HostError::new(format!(
-            "there is no function `{name}` for {first} with {}",
-            rest.join(", ")
-        )),
     }
 }

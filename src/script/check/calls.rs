@@ -1,6 +1,6 @@
 //! Calls of functions and methods: that they are there, take so many values, and reach only what was given.
 
-use super::super::{limits, slips};
+use super::super::{foreign, limits, usage};
 use super::Check;
 use crate::diagnostic::did_you_mean;
 use rhai::{FnCallExpr, Position};
@@ -69,8 +69,12 @@ impl Check<'_> {
                 )),
             );
         }
-        if let Some((what, instead)) = slips::slip_of_function(name) {
-            return (what, Some(instead));
+        let foreign = foreign::function(name).map(|(what, instead)| (what, Some(instead)));
+        // `get` is a function of other languages, and a method of ours.
+        if receivers == 0
+            && let Some(it) = foreign
+        {
+            return it;
         }
         let own = self
             .names
@@ -83,7 +87,11 @@ impl Check<'_> {
         let native = native.filter_map(|it| it.checked_sub(receivers));
         let counts: BTreeSet<usize> = own.chain(native).collect();
         if !counts.is_empty() {
-            return (wrong_count(name, &counts, count), None);
+            let help = usage::example(name).map(|it| format!("write for example `{it}`"));
+            return (wrong_count(name, &counts, count), help);
+        }
+        if let Some(it) = foreign {
+            return it;
         }
         let known = self
             .names

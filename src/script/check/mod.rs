@@ -140,6 +140,9 @@ impl Check<'_> {
             }
             Stmt::Import(it, position) => self.reserved(*position, &it.1.name),
             Stmt::FnCall(it, position) => self.call(it, *position),
+            Stmt::Return(Some(value), flags, position) if !flags.contains(ASTFlags::BREAK) => {
+                self.returned(value, *position);
+            }
             // The rest names nothing and calls nothing by itself.
             _ => {}
         }
@@ -166,6 +169,22 @@ impl Check<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A `return` without its `;` takes the next line as what it gives back.
+    fn returned(&mut self, value: &Expr, position: Position) {
+        let (from, to) = (position.line(), value.start_position().line());
+        if from.is_none() || to.is_none() || from == to {
+            return;
+        }
+        let finding = self
+            .finding(
+                position,
+                "this `return` gives back what stands on the next line",
+            )
+            .help("write `return;` to end here; else put the value on the same line")
+            .warning();
+        self.findings.push(finding);
     }
 
     /// A whole number that does not fit becomes one with decimals, in silence, and loses its last digits.

@@ -18,10 +18,21 @@ impl Answered {
     fn text(&self) -> Result<&str, HostError> {
         match &self.0.body_missing {
             None => Ok(&self.0.text),
-            Some(why) => Err(HostError::new(format!(
-                "the body of this answer is not there: {why}"
-            ))
-            .help("the call itself is done; go on without its body, or ask for less")),
+            Some(why) => {
+                let less = if why.starts_with("it is larger") {
+                    ", or ask for less at once (one page after another)"
+                } else {
+                    ""
+                };
+                Err(
+                    HostError::new(format!("the body of this answer is not there: {why}")).help(
+                        format!(
+                            "the call itself is done, and is not made again: \
+                         go on without its body{less}"
+                        ),
+                    ),
+                )
+            }
         }
     }
 
@@ -30,6 +41,15 @@ impl Answered {
         let text = self.text()?;
         if text.trim().is_empty() {
             return Ok(Dynamic::UNIT);
+        }
+        // What was no UTF-8 has become this sign: a name that is kept so would be wrong for ever, and nobody would see it.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(
+                HostError::new("the body of this answer has signs that are no UTF-8").help(
+                    "the service has to send UTF-8; \
+                         with `�` in their place it is `parse_json(answer.text)`",
+                ),
+            );
         }
         json::parse(text).map_err(|error| {
             HostError::new(format!("the body of this answer is not JSON: {error}"))

@@ -45,9 +45,15 @@ fn skip(context: &NativeCallContext, reason: &str) -> ScriptResult<()> {
 }
 
 fn fail(context: &NativeCallContext, reason: &str) -> ScriptResult<()> {
+    // Who finds a dead run a week later has nothing but these words.
+    let message = if reason.trim().is_empty() {
+        "the script gave up, and said no reason (`fail`)"
+    } else {
+        reason
+    };
     with_run(context, |_| {
         Err(Outcome::Dead(Failure {
-            message: reason.to_owned(),
+            message: message.to_owned(),
             script: String::new(),
             line: 0,
             column: 0,
@@ -68,7 +74,12 @@ fn retry_in(context: &NativeCallContext, wait: &str, reason: &str) -> ScriptResu
                 .help("write for example \"30s\", \"10m\", \"2h\" or \"1 day\"")
         })?;
         if wait < Duration::from_secs(1) || WAIT_MAX < wait {
-            return Err(HostError::new("`retry_in` waits 1 second to 30 days").into());
+            return Err(HostError::new("`retry_in` waits 1 second to 30 days")
+                .help(
+                    "write for example `retry_in(\"30d\", \"why\")`; \
+                     when it is over the script may wait again",
+                )
+                .into());
         }
         Err(Outcome::RetryIn {
             wait,

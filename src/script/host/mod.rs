@@ -1,6 +1,7 @@
 //! What a script can do, one family a file; the list is the surface.
 
 pub(super) mod answer;
+pub(super) mod compare;
 mod control;
 #[cfg(test)]
 pub(super) mod counted;
@@ -28,6 +29,7 @@ pub(super) fn register(engine: &mut rhai::Engine) {
     records::register(engine);
     services::register(engine);
     answer::register(engine);
+    compare::register(engine);
     control::register(engine);
     log::register(engine);
     money::register(engine);

@@ -138,14 +138,22 @@ fn pad(context: &NativeCallContext, it: &mut Text, length: i64, with: &str) -> S
             HostError::new("`pad` needs something to pad with, and this is empty text").at(context),
         );
     }
-    // A character has up to four bytes.
-    if STRING_SIZE_BYTES_MAX / 4 < length {
+    let missing = length.saturating_sub(it.chars().count());
+    // A character has at least one byte.
+    if STRING_SIZE_BYTES_MAX < missing {
         return Err(too_long(context));
     }
-    charge(length / 64)?;
-    let missing = length.saturating_sub(it.chars().count());
-    let padding: String = with.chars().cycle().take(missing).collect();
-    *it = format!("{it}{padding}").into();
+    charge(missing / 64)?;
+    let mut padded = it.to_string();
+    for character in with.chars().cycle().take(missing) {
+        padded.push(character);
+        if STRING_SIZE_BYTES_MAX < padded.len() {
+            return Err(too_long(context));
+        }
+    }
+    // It grew by doubling; what it holds in excess would count as memory of the script.
+    padded.shrink_to_fit();
+    *it = padded.into();
     Ok(it.clone())
 }
 

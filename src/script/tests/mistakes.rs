@@ -54,7 +54,7 @@ fn slips_from_other_languages_are_told_with_what_to_write() {
     );
     complains("let x = 1; x++;", 1, "no `++`", "`x += 1`");
     complains("let m = { a: 1 };", 1, "a map begins with `#{`", "#{ name");
-    complains("let x = new Date();", 1, "no `new`", "");
+    complains("let x = new Date();", 1, "no `new Date()`", "now()");
     complains("for (let x of [1]) { }", 1, "", "for it in list");
     complains("if event.livemode:\n  print(1)", 1, "braces", "{");
     complains("console.log(1);", 1, "no `console`", "log.info");
@@ -91,7 +91,12 @@ fn a_missing_semicolon_is_told_where_it_is_missing() {
 
 #[test]
 fn what_is_left_open_is_told() {
-    complains("if event.livemode {\n  print(1);\n", 2, "", "");
+    complains(
+        "if event.livemode {\n  print(1);\n",
+        1,
+        "`{` is never closed",
+        "}",
+    );
     complains("let x = \"abc;\n", 1, "no end", "double quotes");
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod grants;
 mod imports;
 mod limits;
+mod messages;
 mod mistakes;
 mod records;
 mod runtime_errors;

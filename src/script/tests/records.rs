@@ -197,3 +197,33 @@ fn mistakes_with_records_say_what_to_write() {
         "fields",
     );
 }
+
+#[test]
+fn the_id_of_a_record_is_its_own() {
+    // Read: whatever stands in the document.
+    let imported = given(r#"print(records("invoices").get("in_1").id == "in_1"); print(records("invoices").find(#{ a: 1 })[0].id == "in_1");
+        print(records("invoices").update("in_1", #{ b: 2 }).id == "in_1");"#)
+        .record("invoices", "in_1", r#"{"id":"other","a":1}"#);
+    assert_eq!(imported.log(), ["true", "true", "true"]);
+    // Written: its own or none.
+    let own = given(r#"records("invoices").set("in_1", event.data.object);"#).changed();
+    assert!(!own[0].contains("\"id\":\"in_1\""), "{own:?}");
+    for change in [
+        r#"set("cus_1", event.data.object)"#,
+        r#"update("cus_1", #{ id: "in_1" })"#,
+        r#"update_if_newer("cus_1", 5, #{ id: "in_1" })"#,
+    ] {
+        fails(
+            &format!("records(\"invoices\").{change};"),
+            1,
+            "the id of this record is `cus_1`, and these fields have another `id`: `in_1`",
+            "map.remove(\"id\")",
+        );
+    }
+    fails(
+        "records(\"totals\").add(\"a\", \"id\", 1);",
+        1,
+        "cannot count in `id`",
+        "count",
+    );
+}

@@ -262,3 +262,35 @@ fn a_name_that_is_none_is_told_and_what_is_written_out_before_it_runs() {
         "",
     );
 }
+
+#[test]
+fn json_that_was_no_utf8_is_an_error_and_stays_readable_as_text() {
+    let it =
+        given("let a = service(\"accounting\").get(\"/x\");\nprint(a.text);\nprint(a.body.name);")
+            .answer(200, "{\"name\":\"Zo\u{fffd}\"}");
+    let failure = it.failure();
+    assert_eq!(failure.line, 3);
+    assert!(failure.message.contains("no UTF-8"), "{failure:?}");
+    assert!(failure.help.unwrap().contains("parse_json(answer.text)"));
+}
+
+#[test]
+fn a_body_that_is_not_there_has_the_advice_that_fits() {
+    for (why, is_size) in [
+        (
+            "it came compressed (gzip) although we asked for plain text",
+            false,
+        ),
+        ("it is larger than the limit of 100 bytes", true),
+    ] {
+        let given = given("service(\"accounting\").get(\"/x\").body;").answer(200, "");
+        let program = given.program();
+        let mut world = given.world();
+        Arc::make_mut(&mut world.answers[0]).body_missing = Some(why.to_owned());
+        let outcome = on_script_thread(|| run(&program, EVENT, world)).outcome;
+        let Outcome::Failed(it) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(it.help.unwrap().contains("ask for less"), is_size, "{why}");
+    }
+}

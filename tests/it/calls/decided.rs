@@ -64,7 +64,7 @@ fn a_call_without_an_answer_is_not_sent_again_to_a_service_that_ignores_keys_unl
 
 #[test]
 fn a_call_that_somebody_settles_is_never_sent_again_and_the_script_gets_his_answer() {
-    let script = "let a = service(\"books\").post(\"/x\", #{ n: 1 });\nrecords(\"booked\").set(\"it\", #{ status: a.status, id: a.body.id });";
+    let script = "let a = service(\"books\").post(\"/x\", #{ n: 1 });\nrecords(\"booked\").set(\"it\", #{ status: a.status, booking: a.body.id });";
     let service = FakeService::start();
     let (host, id) = unknown(&service, script);
     let run = run_id(&host);
@@ -83,7 +83,7 @@ fn a_call_that_somebody_settles_is_never_sent_again_and_the_script_gets_his_answ
     assert_eq!(service.asked().len(), 1);
     assert_eq!(
         host.ledger().record("booked", "it"),
-        Some(json!({ "status": 201, "id": "b_7" }))
+        Some(json!({ "status": 201, "booking": "b_7" }))
     );
     let story = told(&host, &["why", &id], true);
     for part in [

@@ -6,9 +6,12 @@ use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX, RecordKey};
 use crate::script::error::HostError;
 use crate::script::frozen::thaw;
 use crate::script::state::{RunState, Stop};
-use crate::script::text::type_name;
+use crate::script::text::{shortened, type_name, value_text};
 use crate::script::{equal, json};
 use rhai::{Dynamic, Map, NativeCallContext};
+
+/// Of an id that is no id of a record.
+const ID_SHOWN_CHARS_MAX: usize = 100;
 
 pub(super) fn fields_match(context: &NativeCallContext, body: &str, wanted: &Map) -> bool {
     let Ok(map) = parse(body) else { return false };
@@ -35,6 +38,31 @@ pub(super) fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, Ho
     })
 }
 
+/// The fields that a script gives to a record. An `id` among them can only be the record's own: another one could never
+/// be read again.
+pub(super) fn fields_of(
+    fields: &Dynamic,
+    key: &RecordKey,
+    function: &str,
+) -> Result<Map, HostError> {
+    let map = map_of(fields, function)?;
+    match map.get("id") {
+        Some(id) if !is_own(id, key) => {
+            let (own, other) = (&key.id, shortened(value_text(id), ID_SHOWN_CHARS_MAX));
+            Err(HostError::new(format!(
+                "the id of this record is `{own}`, and these fields have another `id`: `{other}`"
+            ))
+            .help("keep it under another name, `map.object_id = map.id; map.remove(\"id\");`, or make a record with that id"))
+        }
+        Some(_) | None => Ok(map),
+    }
+}
+
+fn is_own(id: &Dynamic, key: &RecordKey) -> bool {
+    id.as_immutable_string_ref()
+        .is_ok_and(|it| it.as_str() == key.id)
+}
+
 pub(super) fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
     thaw(fields).try_cast::<Map>().ok_or_else(|| {
         HostError::new(format!(
@@ -57,9 +85,9 @@ pub(super) fn read(run: &mut RunState, key: &RecordKey) -> Result<Option<Map>, S
     Ok(seen.body.map(|body| parse(&body)).transpose()?)
 }
 
-/// A record that is read has its `id`, unless it has a field of that name.
+/// A record that is read has its id in `id`, whatever an import from elsewhere put there.
 pub(super) fn shown(mut map: Map, id: &str) -> Dynamic {
-    map.entry("id".into()).or_insert_with(|| id.into());
+    map.insert("id".into(), id.into());
     Dynamic::from_map(map)
 }
 
@@ -70,10 +98,7 @@ pub(super) fn write(
     newest: Option<UnixMillis>,
 ) -> Result<Dynamic, Stop> {
     // The id that a read put there is not one of its fields.
-    if map.get("id").is_some_and(|it| {
-        it.as_immutable_string_ref()
-            .is_ok_and(|it| it.as_str() == key.id)
-    }) {
+    if map.get("id").is_some_and(|it| is_own(it, key)) {
         map.remove("id");
     }
     let body = json::map_text(&map).map_err(|problem| {

@@ -10,7 +10,7 @@ use crate::script::host::not_granted;
 use crate::script::state::with_run;
 use crate::script::text::type_name;
 use crate::script::{json, limits};
-use documents::{change, fields_match, key, map_of, parse, read, shown, write};
+use documents::{change, fields_match, fields_of, key, map_of, parse, read, shown, write};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 /// One collection that the handler was given.
@@ -95,7 +95,7 @@ fn set(
         may_change(&it.0, "set")?;
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
-        let map = map_of(&fields, "set")?;
+        let map = fields_of(&fields, &key, "set")?;
         write(run, &key, map, newest)
     })
 }
@@ -111,7 +111,7 @@ fn update(
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
         let mut map = read(run, &key)?.unwrap_or_default();
-        map.extend(map_of(&fields, "update")?);
+        map.extend(fields_of(&fields, &key, "update")?);
         write(run, &key, map, newest)
     })
 }
@@ -144,7 +144,7 @@ fn update_if_newer(
             return Ok(false);
         }
         let mut map = read(run, &key)?.unwrap_or_default();
-        map.extend(map_of(&fields, "update_if_newer")?);
+        map.extend(fields_of(&fields, &key, "update_if_newer")?);
         let _ = write(run, &key, map, Some(at))?;
         Ok(true)
     })
@@ -161,6 +161,13 @@ fn add(
     with_run(&context, |run| {
         may_change(&it.0, "add")?;
         let key = key(it, &id)?;
+        if field == "id" {
+            return Err(
+                HostError::new("`add` cannot count in `id`: it is the id of the record")
+                    .help("write for example `add(id, \"count\", 1)`")
+                    .into(),
+            );
+        }
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
         let mut map = read(run, &key)?.unwrap_or_default();
         let before = map

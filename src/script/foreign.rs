@@ -1,16 +1,8 @@
-//! What people write who come from JavaScript, Python or PHP, and what to write instead.
+//! Words, functions and objects that other languages have, and what to write instead.
 
-use rhai::Position;
-
-/// What is wrong, and what to write instead, when the place of an error looks like a known slip.
-pub(super) fn slip(text: &str, position: Position, word: &str) -> Option<(String, String)> {
-    let line_number = position.line()?;
-    let line = text.lines().nth(line_number - 1).unwrap_or_default();
-    by_word(word).or_else(|| by_line(line, position.position().unwrap_or(1)))
-}
-
-fn by_word(word: &str) -> Option<(String, String)> {
-    let (what, instead) = match word {
+/// What is wrong with a word or a sign, and what to write instead.
+pub(super) fn word(word: &str) -> Option<(&'static str, &'static str)> {
+    Some(match word {
         "===" => ("`===` is JavaScript", "write `==`"),
         "!==" => ("`!==` is JavaScript", "write `!=`"),
         "null" | "undefined" | "nil" | "None" => (
@@ -26,6 +18,20 @@ fn by_word(word: &str) -> Option<(String, String)> {
             "there is no `not` here",
             "write `!`, as in `!(x == 1)`, `!=`, or `!(\"a\" in b)`",
         ),
+        "is" => ("there is no `is` here", "write `==`, as in `x == ()`"),
+        "then" => ("there is no `then` here", "write `if … { … }`"),
+        "unless" => ("there is no `unless` here", "write `if !(…) { … }`"),
+        "case" => (
+            "there is no `case` here",
+            "write `switch x { \"a\" => { … }, \"b\" => { … }, _ => { … } }`",
+        ),
+        "except" => (
+            "there is no `except` here",
+            "write `try { … } catch (error) { … }`",
+        ),
+        "echo" | "puts" | "printf" | "println" => {
+            ("there is no `echo` here", "write `log.info(\"…\");`")
+        }
         "def" | "function" | "func" | "fun" | "async" => {
             ("functions begin with `fn`", "write `fn name(a, b) { … }`")
         }
@@ -55,9 +61,26 @@ fn by_word(word: &str) -> Option<(String, String)> {
             "there is no `finally` here",
             "write what comes after behind the `catch` block",
         ),
+        "eval" | "Fn" | "curry" => (
+            "scripts cannot build other code and run it",
+            "a function in place is `|x| x + 1`; one with a name is `fn name(x) { … }`",
+        ),
         "=>" => (
             "`=>` stands only in `switch`",
             "a function in place is `|x| x + 1`",
+        ),
+        "<>" => ("`<>` means nothing here", "write `!=`"),
+        "as" => (
+            "there is no `as` here",
+            "write `x.to_string()`, `parse_int(text)` or `parse_float(text)`",
+        ),
+        "->" => (
+            "`->` means nothing here",
+            "fields stand behind a dot: `event.id`",
+        ),
+        ":=" => (
+            "`:=` means nothing here",
+            "write `let x = …;`, and `x = …;` to change it",
         ),
         "++" => ("there is no `++` here", "write `x += 1`"),
         "--" => ("there is no `--` here", "write `x -= 1`"),
@@ -65,104 +88,20 @@ fn by_word(word: &str) -> Option<(String, String)> {
             "there is no `a ? b : c` here",
             "write `if a { b } else { c }`; it can stand where a value does",
         ),
+        "$" => (
+            "`$` means nothing here",
+            "names stand alone, `name`; between backticks they stand in `${name}`",
+        ),
         "#" => (
             "comments begin with `//`",
             "write `// …`; a map is `#{ … }` without a space",
         ),
         _ => return None,
-    };
-    Some((what.to_owned(), instead.to_owned()))
+    })
 }
 
-fn by_line(line: &str, column: usize) -> Option<(String, String)> {
-    let at: String = line.chars().skip(column.saturating_sub(1)).collect();
-    let before: String = line.chars().take(column.saturating_sub(1)).collect();
-    let trimmed = line.trim_start();
-    let first_word = trimmed
-        .split(|it: char| !it.is_alphanumeric() && it != '_')
-        .next()
-        .unwrap_or_default();
-    let is_whole_line = matches!(first_word, "def" | "function" | "elif" | "var" | "foreach");
-    if is_whole_line {
-        return by_word(first_word);
-    }
-    if at.starts_with('\'') || before.matches('\'').count() % 2 == 1 {
-        return Some((
-            "text stands in double quotes".to_owned(),
-            "write \"text\", or `text with ${values}` between backticks; single quotes hold one character".to_owned(),
-        ));
-    }
-    if trimmed.starts_with('#') && !trimmed.starts_with("#{") {
-        return by_word("#");
-    }
-    if let Some(word) = ["and", "or", "not"]
-        .into_iter()
-        .find(|word| has_word(&before, word) && has_word(line, word))
-    {
-        let last = before.split_whitespace().next_back();
-        if last == Some(word) {
-            return by_word(word);
-        }
-    }
-    let is_block_head = matches!(first_word, "if" | "for" | "while" | "else" | "fn");
-    if is_block_head && at.trim_start().starts_with(':') {
-        return Some((
-            "blocks stand in braces".to_owned(),
-            format!("write `{first_word} … {{ … }}` without the `:`"),
-        ));
-    }
-    if before.trim_end().ends_with('{') || at.starts_with('{') || at.starts_with(':') {
-        let is_value = ["= {", "({", ", {", ": {", "return {"]
-            .iter()
-            .any(|it| line.contains(it));
-        if is_value {
-            return Some((
-                "a map begins with `#{`".to_owned(),
-                "write `#{ name: value }`".to_owned(),
-            ));
-        }
-    }
-    if is_block_head && first_word == "for" && before.contains('(') {
-        return Some((
-            "loops go through lists and ranges".to_owned(),
-            "write `for it in list { … }` or `for i in 0..10 { … }`".to_owned(),
-        ));
-    }
-    let after_word = at
-        .trim_start_matches(|it: char| it.is_alphanumeric() || it == '_')
-        .trim_start();
-    if after_word.starts_with("=>") {
-        return by_word("=>");
-    }
-    None
-}
-
-fn has_word(line: &str, word: &str) -> bool {
-    line.split(|it: char| !it.is_alphanumeric() && it != '_')
-        .any(|it| it == word)
-}
-
-/// The word or the run of signs at a place (both from 1); empty past the end of the line.
-pub(super) fn word_at(text: &str, line: usize, column: usize) -> &str {
-    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let Some((start, first)) = line.char_indices().nth(column.saturating_sub(1)) else {
-        return "";
-    };
-    let rest = &line[start..];
-    let is_word = |it: char| it.is_alphanumeric() || it == '_';
-    let is_sign = |it: char| "=!<>+-?&|*#".contains(it);
-    let end = if is_word(first) {
-        rest.find(|it| !is_word(it))
-    } else if is_sign(first) {
-        rest.find(|it| !is_sign(it))
-    } else {
-        rest.char_indices().nth(1).map(|(end, _)| end)
-    };
-    &rest[..end.unwrap_or(rest.len())]
-}
-
-/// Functions that other languages have.
-pub(super) fn slip_of_function(name: &str) -> Option<(String, String)> {
+/// The same of a function.
+pub(super) fn function(name: &str) -> Option<(String, String)> {
     let instead = match name {
         "toString" | "str" | "String" => "write `x.to_string()`, or put it into text: `` `${x}` ``",
         "parseInt" | "int" | "Number" => "write `parse_int(text)`",
@@ -196,8 +135,45 @@ pub(super) fn slip_of_function(name: &str) -> Option<(String, String)> {
         "exit" | "quit" | "die" => "write `return;`, or `skip(\"why\")`",
         "eval" | "exec" | "system" => "scripts cannot run other code",
         "Date" | "today" | "time" => "write `now()` (seconds), `date(now())`, `datetime(now())`",
-        "random" | "uuid" => "write `random_id()`",
+        "random" | "rand" | "randint" | "uuid" => {
+            "nothing is left to chance; an id of its own is `random_id()`, the same in each attempt"
+        }
+        "log" | "echo" | "println" | "printf" | "puts" => "write `log.info(\"…\")`",
+        "error" | "fatal" | "warning" | "err" | "debug" | "trace" => {
+            "write `log.warn(\"…\")` or `log.info(\"…\")`; to give up write `fail(\"why\")`"
+        }
+        "require" | "include" => "files are imported: write `import \"lib/money\" as money;`",
+        "not" => "write `!`, as in `!(x == 1)`",
         _ => return None,
     };
     Some((format!("there is no function `{name}`"), instead.to_owned()))
+}
+
+/// What to write instead of an object that other languages have: `JSON`, `Math`.
+pub(super) fn object(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "JSON" | "json" => "write `to_json(value)` or `parse_json(text)`",
+        "Math" | "math" => {
+            "write `x.floor()`, `x.ceiling()`, `x.round()`, `x.abs()`, `min(a, b)`, `max(a, b)`"
+        }
+        "Object" => "write `map.keys()`, `map.values()`, or `copy(map)`",
+        "Array" => "a list is `[1, 2]`",
+        "String" => "write `x.to_string()`, or put it into text: `` `${x}` ``",
+        "Number" => "write `parse_int(text)`",
+        "Date" | "datetime" => "write `now()` (seconds), `date(now())`, `datetime(now())`",
+        "console" | "logger" | "logging" | "Console" | "System" => "write `log.info(\"…\")`",
+        "stripe" | "Stripe" => {
+            "what happened is in `event`; calls go to a service of handlers.toml: `service(\"name\").get(\"/path\")`"
+        }
+        "axios" | "requests" | "http" | "fetch" => {
+            "calls go to a service of handlers.toml: `service(\"name\").post(\"/path\", #{ … })`"
+        }
+        "process" | "os" | "env" => "a script sees no environment; secrets stand in handlers.toml",
+        "global" => "a `const` of this file is `global::NAME` in a `fn`",
+        "this" | "self" => "functions are given what they need: `fn name(x) { … }`",
+        "data" | "payload" | "body" | "request" | "req" | "webhook" => {
+            "what happened is in `event`: `event.data.object`"
+        }
+        _ => return None,
+    })
 }
