@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// Books a payment, and keeps what it was answered.
 const BOOK: &str = "let invoice = event.data.object;\n\
     let answer = service(\"books\").post(`/paid/${invoice.id}`, #{ told_by: event.type }, #{ once: `paid-${invoice.id}` });\n\
-    records(\"booked\").set(event.type, #{ id: answer.body.id });";
+    records(\"booked\").set(event.type, #{ booking: answer.body.id });";
 
 const BOTH: [&str; 2] = ["invoice.paid", "invoice.payment_succeeded"];
 
@@ -75,7 +75,7 @@ fn counting(service: &FakeService, delay: Duration) {
 fn booked(host: &Host, id: i64) {
     for kind in BOTH {
         let record = host.ledger().record("booked", kind);
-        assert_eq!(record, Some(json!({ "id": id })), "{kind}");
+        assert_eq!(record, Some(json!({ "booking": id })), "{kind}");
     }
 }
 

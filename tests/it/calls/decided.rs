@@ -101,7 +101,7 @@ fn a_call_that_somebody_settles_is_never_sent_again_and_the_script_gets_his_answ
 
 #[test]
 fn an_answer_that_was_given_by_hand_is_replaced_by_the_next_one_while_the_run_is_dead() {
-    let script = "let a = service(\"books\").post(\"/x\", #{ n: 1 });\nrecords(\"booked\").set(\"it\", #{ id: a.body.id });";
+    let script = "let a = service(\"books\").post(\"/x\", #{ n: 1 });\nrecords(\"booked\").set(\"it\", #{ booking: a.body.id });";
     let service = FakeService::start();
     let (host, _) = unknown(&service, script);
     let run = run_id(&host);
@@ -124,7 +124,7 @@ fn an_answer_that_was_given_by_hand_is_replaced_by_the_next_one_while_the_run_is
     assert_eq!(service.asked().len(), 1);
     assert_eq!(
         host.ledger().record("booked", "it"),
-        Some(json!({ "id": "b_7" }))
+        Some(json!({ "booking": "b_7" }))
     );
 }
 

@@ -186,7 +186,7 @@ fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
                 "{}",
                 "a record's id has 1 to 255 bytes, `ü",
             ),
-            ("", "a", "{}", "cannot be the name of a collection"),
+            ("", "a", "{}", "a collection's name has 1 to 255 bytes"),
             ("people", "", "{}", "a record's id has 1 to 255 bytes"),
             (
                 "people",

@@ -158,5 +158,5 @@ fn a_late_answer_of_a_dropped_owner_is_the_answer_of_whoever_took_its_call_over(
     eventually(SOON, || ledger.open_runs() == 0);
     assert_eq!(service.asked().len(), 1);
     let record = ledger.record("booked", BOTH[1]);
-    assert_eq!(record, Some(serde_json::json!({ "id": 1 })));
+    assert_eq!(record, Some(serde_json::json!({ "booking": 1 })));
 }
