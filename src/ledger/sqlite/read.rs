@@ -312,7 +312,7 @@ impl Reader {
             .collect()
     }
 
-    /// The handlers that open runs belong to, and whether some of these are held.
+    /// The handlers that open runs belong to, and how many of these are held.
     pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, i64)>> {
         self.connection
             .prepare_cached("SELECT handler, sum(state = 'held') FROM runs_open GROUP BY handler")?
