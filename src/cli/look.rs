@@ -1,5 +1,6 @@
 //! Looking into the ledger: read-only, beside a running host or without one.
 
+use super::out::word;
 use super::{Places, remark};
 use crate::catalog;
 use crate::config::Pattern;
@@ -40,14 +41,19 @@ pub(super) fn events(
 ) -> anyhow::Result<Vec<EventRow>> {
     let mut found = reader.events_by_id(id)?;
     if found.is_empty() {
-        bail!("there is no event `{id}`; `hookyard events list` shows the events");
+        bail!(
+            "there is no event `{}`; `hookyard events list` shows the events",
+            word(id)
+        );
     }
     if let Some(scope) = scope {
         let scopes = scopes(&found);
         found.retain(|it| it.scope == scope);
         ensure!(
             !found.is_empty(),
-            "event `{id}` is not in scope `{scope}`, but in {scopes}"
+            "event `{}` is not in scope `{}`, but in {scopes}",
+            word(id),
+            word(scope)
         );
     }
     Ok(found)

@@ -2,7 +2,7 @@
 
 use crate::cli::Places;
 use crate::cli::operate::operate;
-use crate::cli::out::Out;
+use crate::cli::out::{Out, word};
 use crate::control::{Command, RecordByHand, Reply};
 use crate::record::{RECORD_SIZE_BYTES_MAX, no_body};
 use anyhow::{Context, bail, ensure};
@@ -34,21 +34,23 @@ impl Set {
         let body =
             object(&text).map_err(|why| anyhow::anyhow!("the body cannot be taken: {why}"))?;
         by_hand(places, &self.collection, &self.id, Some(body))?;
-        let mut out = Out::open();
-        out.line(format_args!("{}/{} is written", self.collection, self.id))?;
-        out.finish()?;
-        Ok(ExitCode::SUCCESS)
+        tell(&self.collection, &self.id, "written")
     }
 }
 
 impl Remove {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
         by_hand(places, &self.collection, &self.id, None)?;
-        let mut out = Out::open();
-        out.line(format_args!("{}/{} is removed", self.collection, self.id))?;
-        out.finish()?;
-        Ok(ExitCode::SUCCESS)
+        tell(&self.collection, &self.id, "removed")
     }
+}
+
+/// An id may hold line breaks and what commands terminals.
+fn tell(collection: &str, id: &str, became: &str) -> anyhow::Result<ExitCode> {
+    let mut out = Out::open();
+    out.line(format_args!("{}/{} is {became}", word(collection), word(id)))?;
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn by_hand(

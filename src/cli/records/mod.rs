@@ -196,7 +196,7 @@ impl One {
         ensure!(
             row.body.is_some(),
             "record `{}` of `{}` was removed at {}; `hookyard records history` tells by what",
-            self.id,
+            word(&self.id),
             self.collection,
             when(row.updated_at, now())
         );
@@ -220,6 +220,10 @@ impl One {
 
 fn found(reader: &Reader, collection: &str, id: &str) -> anyhow::Result<RecordRow> {
     reader.record_row(collection, id)?.with_context(|| {
-        format!("there is no record `{id}` in `{collection}`; `hookyard records collections` shows what there is")
+        format!(
+            "there is no record `{}` in `{}`; `hookyard records collections` shows what there is",
+            word(id),
+            word(collection)
+        )
     })
 }
