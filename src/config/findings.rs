@@ -102,19 +102,6 @@ impl<'a> Findings<'a> {
         if has_errors { Err(found) } else { Ok(found) }
     }
 
-    /// The mistakes of a file that is no TOML.
-    pub(super) fn of_syntax(self, mistakes: Vec<toml::de::Error>) -> Vec<Diagnostic> {
-        for it in mistakes {
-            let at = it.span().unwrap_or(self.text.len()..self.text.len());
-            self.error(
-                at,
-                format!("this is not TOML: {}", it.message()),
-                syntax_help(it.message()),
-            );
-        }
-        self.into_shown()
-    }
-
     fn add(&self, to: &RefCell<Vec<Diagnostic>>, it: impl FnOnce() -> Diagnostic) {
         let mut to = to.borrow_mut();
         if to.len() < FINDINGS_MAX {
@@ -124,7 +111,8 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn into_shown(self) -> Vec<Diagnostic> {
+    /// All of them, in the order of the file.
+    pub(super) fn into_shown(self) -> Vec<Diagnostic> {
         let mut found = self.errors.into_inner();
         found.extend(self.warnings.into_inner());
         found.sort_by_key(|it| (it.line, it.column));
@@ -160,16 +148,4 @@ pub(super) fn quoted(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-fn syntax_help(message: &str) -> &'static str {
-    match message {
-        it if it.contains("duplicate key") => {
-            "each table and each key can stand in the file once: remove or rename one of the two"
-        }
-        it if it.contains("string") || it.contains("quote") => {
-            "text stands between two double quotes: \"like this\""
-        }
-        _ => "a line is `key = value` or `[table.name]`; text stands between two double quotes",
-    }
 }

@@ -24,6 +24,7 @@ mod retention;
 mod secret;
 mod server;
 mod service;
+mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;

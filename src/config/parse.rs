@@ -3,14 +3,14 @@
 use super::findings::Findings;
 use super::table::Table;
 use super::variables::{Variable, Variables};
-use super::{Config, endpoint, handler, limits, retention, server, service};
+use super::{Config, endpoint, handler, limits, retention, server, service, syntax};
 use crate::diagnostic::Diagnostic;
 use toml::de::DeTable;
 
 const FILE_SIZE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Checks everything that can be known without I/O. `world` reads the variables that the file names; its error says
-/// why it could not, in a few words ("not set").
+/// why it could not, as the end of a sentence ("is not set").
 ///
 /// An error comes with everything that was found, warnings too, in the order of the file.
 pub fn parse(
@@ -25,7 +25,8 @@ pub fn parse(
     let (document, mistakes) = DeTable::parse_recoverable(text);
     if !mistakes.is_empty() {
         // What could be rescued of a broken file says little: a missing quote swallows whole tables.
-        return Err(findings.of_syntax(mistakes));
+        syntax::tell(text, &mistakes, &findings);
+        return Err(findings.into_shown());
     }
     let root = Table::root(document.get_ref(), &findings, &variables);
     let mut config = root.read(config);

@@ -14,7 +14,7 @@ fn world(it: Variable<'_>) -> Result<String, String> {
         Variable::Env("QUOTED") => Ok("\"whsec_quoted\"".to_owned()),
         Variable::Env("EMPTY") => Ok(String::new()),
         Variable::Env("BREAK") => Ok("a\nb".to_owned()),
-        Variable::Env(_) => Err("not set".to_owned()),
+        Variable::Env(_) => Err("is not set".to_owned()),
         Variable::File(path) if path.ends_with("secret") => Ok("whsec_from_file\n".to_owned()),
         Variable::File(_) => Err("no such file".to_owned()),
     }

@@ -45,7 +45,9 @@ impl<'a> Value<'a> {
                 findings: self.findings,
             }),
             Err(it) => {
-                self.findings.error(self.at(), it.message, it.help);
+                if !it.is_said {
+                    self.findings.error(self.at(), it.message, it.help);
+                }
                 None
             }
         }

@@ -21,6 +21,8 @@ const VARIABLE_SIZE_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct Variables<'a> {
     world: &'a dyn Fn(Variable) -> Result<String, String>,
     files: RefCell<BTreeSet<PathBuf>>,
+    /// What could not be read, by what stands between the braces.
+    refused: RefCell<BTreeSet<String>>,
 }
 
 /// Why a string cannot be used, and what to write.
@@ -28,6 +30,8 @@ pub(super) struct Variables<'a> {
 pub(super) struct Refused {
     pub message: String,
     pub help: String,
+    /// The same was said of another string.
+    pub is_said: bool,
 }
 
 impl<'a> Variables<'a> {
@@ -35,6 +39,7 @@ impl<'a> Variables<'a> {
         Self {
             world,
             files: RefCell::default(),
+            refused: RefCell::default(),
         }
     }
 
@@ -70,10 +75,14 @@ impl<'a> Variables<'a> {
     }
 
     fn value_of(&self, name: &str) -> Result<String, Refused> {
-        match name.strip_prefix("file:") {
+        let value = match name.strip_prefix("file:") {
             Some(path) => self.value_of_file(path),
             None => self.value_of_env(name),
-        }
+        };
+        value.map_err(|it| Refused {
+            is_said: !self.refused.borrow_mut().insert(name.to_owned()),
+            ..it
+        })
     }
 
     fn value_of_env(&self, name: &str) -> Result<String, Refused> {
@@ -84,7 +93,7 @@ impl<'a> Variables<'a> {
             ));
         }
         let value = (self.world)(Variable::Env(name)).map_err(|why| refused(
-            format!("cannot read the environment variable `{name}`: {why}"),
+            format!("the environment variable `{name}` {why}"),
             format!("set {name} for the process that runs hookyard, or keep the value in a file and write `${{file:/path}}`"),
         ))?;
         bounded(value, name)
@@ -100,7 +109,7 @@ impl<'a> Variables<'a> {
         self.files.borrow_mut().insert(PathBuf::from(path));
         let text = (self.world)(Variable::File(Path::new(path))).map_err(|why| {
             refused(
-                format!("cannot read the file `{path}`: {why}"),
+                format!("the file `{path}` cannot be read: {why}"),
                 "create the file, or let the user that runs hookyard read it",
             )
         })?;
@@ -137,6 +146,7 @@ fn refused(message: impl Into<String>, help: impl Into<String>) -> Refused {
     Refused {
         message: message.into(),
         help: help.into(),
+        is_said: false,
     }
 }
 
@@ -150,7 +160,7 @@ mod tests {
             Variable::Env("LONG") => Ok("x".repeat(VARIABLE_SIZE_BYTES_MAX + 1)),
             Variable::File(path) if path == Path::new("/s") => Ok("two\r\n".to_owned()),
             Variable::File(path) if path == Path::new("/n") => Ok("three\n\n".to_owned()),
-            Variable::Env(_) => Err("not set".to_owned()),
+            Variable::Env(_) => Err("is not set".to_owned()),
             Variable::File(_) => Err("no such file".to_owned()),
         };
         let variables = Variables::new(&world);
@@ -177,11 +187,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_filled_in_is_refused() {
+        check("${B}", Err("the environment variable `B` is not set"));
         check(
-            "${B}",
-            Err("cannot read the environment variable `B`: not set"),
+            "${file:/x}",
+            Err("the file `/x` cannot be read: no such file"),
         );
-        check("${file:/x}", Err("cannot read the file `/x`: no such file"));
         check("${file:}", Err("`${file:}` names no file"));
         check("${A", Err("`${` has no `}`"));
         check(
@@ -200,6 +210,13 @@ mod tests {
             "${LONG}",
             Err("`LONG` holds 65537 bytes, more than the 65536 that are allowed"),
         );
+    }
+
+    #[test]
+    fn a_variable_that_stands_in_two_places_is_missed_once() {
+        let variables = Variables::new(&|_| Err("is not set".to_owned()));
+        let is_said = |it: &str| variables.fill_in(it).unwrap_err().is_said;
+        assert_eq!(["${A}", "${B}", "x${A}"].map(is_said), [false, false, true]);
     }
 
     #[test]

@@ -157,12 +157,8 @@ fn variable_of(files: &Files, variable: Variable<'_>) -> Result<String, String> 
 fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
     match variable {
         Variable::Env(name) => std::env::var(name).map_err(|error| match error {
-            std::env::VarError::NotPresent => {
-                format!("the environment variable `{name}` is not set")
-            }
-            std::env::VarError::NotUnicode(_) => {
-                format!("the environment variable `{name}` is not UTF-8 text")
-            }
+            std::env::VarError::NotPresent => "is not set".to_owned(),
+            std::env::VarError::NotUnicode(_) => "is not UTF-8 text".to_owned(),
         }),
         Variable::File(path) => files.location.read_secret(path),
     }

@@ -70,11 +70,16 @@ impl Location {
         self.config.display().to_string()
     }
 
-    /// The text of a file that holds a secret.
+    /// The text of a file that holds a secret, or why it cannot be read.
     pub fn read_secret(&self, path: &Path) -> Result<String, String> {
-        let path = self.root.join(path);
-        let text = read_bounded(&path, SECRET_SIZE_BYTES_MAX)
-            .map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?;
+        let whole = self.root.join(path);
+        let text = read_bounded(&whole, SECRET_SIZE_BYTES_MAX).map_err(|why| {
+            if path.is_absolute() {
+                why
+            } else {
+                format!("{why} (looked for at {})", whole.display())
+            }
+        })?;
         Ok(text
             .strip_suffix('\n')
             .map_or(text.as_str(), |it| it.strip_suffix('\r').unwrap_or(it))

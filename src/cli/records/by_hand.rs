@@ -48,7 +48,11 @@ impl Remove {
 /// An id may hold line breaks and what commands terminals.
 fn tell(collection: &str, id: &str, became: &str) -> anyhow::Result<ExitCode> {
     let mut out = Out::open();
-    out.line(format_args!("{}/{} is {became}", word(collection), word(id)))?;
+    out.line(format_args!(
+        "{}/{} is {became}",
+        word(collection),
+        word(id)
+    ))?;
     out.finish()?;
     Ok(ExitCode::SUCCESS)
 }

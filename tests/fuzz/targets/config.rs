@@ -106,7 +106,7 @@ pub(crate) const TARGET: Target = Target {
 fn world(it: Variable<'_>) -> Result<String, String> {
     match it {
         Variable::Env("EMPTY") => Ok(String::new()),
-        Variable::Env("MISSING") => Err("not set".to_owned()),
+        Variable::Env("MISSING") => Err("is not set".to_owned()),
         Variable::Env(_) => Ok(SECRET.to_owned()),
         Variable::File(path) if path.ends_with("missing") => Err("no such file".to_owned()),
         Variable::File(_) => Ok(format!("{SECRET}\n")),

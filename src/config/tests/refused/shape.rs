@@ -43,7 +43,7 @@ fn a_file_that_cannot_be_read_is_named() {
     refused(
         &file_where("whsec_1", "${file:/run/x}"),
         "3:20",
-        "cannot read the file `/run/x`: no such file",
+        "the file `/run/x` cannot be read: no such file",
         "create the file, or let the user that runs hookyard read it",
     );
 }
@@ -248,29 +248,59 @@ fn a_key_stands_once() {
     refused(
         &handler_with(r#"script = "scripts/g.rhai""#),
         "7:1",
-        "this is not TOML: duplicate key",
-        "each table and each key can stand in the file once: remove or rename one of the two",
+        "`script` stands here a second time: the first is on line 6",
+        "remove or rename one of the two",
     );
 }
 
 #[test]
-fn a_table_stands_once() {
+fn a_table_that_stands_twice_is_told_once_and_not_again_for_its_keys() {
     refused(
-        &file_with("[handlers.h]"),
+        &file_with("[handlers.h]\nevents = [\"charge.*\"]\nscript = \"scripts/g.rhai\""),
         "7:11",
-        "this is not TOML: duplicate key",
-        "each table and each key can stand in the file once: remove or rename one of the two",
+        "the table `[handlers.h]` stands here a second time: the first is on line 4",
+        "remove or rename one of the two",
     );
 }
+
+const ON_ONE_LINE: &str = r#"text stands on one line between two double quotes, "like this"; a line break in it is written `\n`"#;
 
 #[test]
 fn text_ends_where_it_began() {
     refused(
         &handler_with(r#"on_dead = "block"#),
         "7:17",
-        r#"this is not TOML: invalid basic string, expected `"`"#,
-        r#"text stands between two double quotes: "like this""#,
+        "this text has no end on its line",
+        ON_ONE_LINE,
     );
+}
+
+#[test]
+fn text_that_goes_on_in_the_next_line_is_one_mistake() {
+    refused(
+        &file_where("/webhooks/stripe", "/webhooks\n/stripe now"),
+        "2:18",
+        "this text has no end on its line",
+        ON_ONE_LINE,
+    );
+}
+
+#[test]
+fn a_list_without_its_end_is_one_mistake() {
+    refused(
+        &file_where("[\"whsec_1\"]", "[\"whsec_1\""),
+        "4:1",
+        "the list before this table has no end",
+        "a list stands between `[` and `]`, with a comma after each item: [\"a\", \"b\"]",
+    );
+}
+
+#[test]
+fn mistakes_in_two_tables_are_told_both() {
+    let text = file_where("\"/webhooks/stripe\"", "/webhooks").replace("\"scripts/h", "scripts/h");
+    let found = parse(&text, "handlers.toml", &world).expect_err("two");
+    let lines: Vec<usize> = found.iter().map(|it| it.line).collect();
+    assert_eq!(lines, [2, 6], "{}", shown(&found));
 }
 
 #[test]
