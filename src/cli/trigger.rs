@@ -118,11 +118,12 @@ fn unknown(kind: &str) -> String {
 
 /// handlers.toml as it is; broken scripts do not matter here.
 fn configuration(places: &Places) -> anyhow::Result<Config> {
-    let checked = check(&Files::read(&location_of(places)));
+    let files = Files::read(&location_of(places));
+    let checked = check(&files);
     match checked.config {
         Some(it) => Ok(it),
         None => {
-            for it in &checked.problems {
+            for it in checked.problems.iter().filter(|it| it.file == files.name) {
                 anstream::eprintln!("{}\n", drawn(it));
             }
             bail!(

@@ -76,6 +76,11 @@ impl<'a> Findings<'a> {
         !self.errors.borrow().is_empty()
     }
 
+    /// How many errors there are by now.
+    pub(super) fn errors(&self) -> usize {
+        self.errors.borrow().len() + self.left_out.get()
+    }
+
     /// Whether a further error would be left out, so that no work need go into its help.
     pub(super) fn is_full(&self) -> bool {
         FINDINGS_MAX <= self.errors.borrow().len()
@@ -93,13 +98,6 @@ impl<'a> Findings<'a> {
         } else {
             None
         }
-    }
-
-    /// The warnings if nothing is wrong, else everything; in the order of the file.
-    pub(super) fn into_result(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-        let has_errors = self.has_errors();
-        let found = self.into_shown();
-        if has_errors { Err(found) } else { Ok(found) }
     }
 
     fn add(&self, to: &RefCell<Vec<Diagnostic>>, it: impl FnOnce() -> Diagnostic) {

@@ -9,7 +9,7 @@ use super::pattern;
 use super::quantity::{DAY, HOUR, SECOND};
 use super::table::{Named, Table};
 use super::value::{Text, Value};
-use super::{Endpoint, Handler, OnDead, Pattern, RetryPolicy, Service};
+use super::{Endpoint, Handler, OnDead, Pattern, RetryPolicy, Script, Service};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,17 +18,27 @@ const SCRIPT_SIZE_BYTES_MAX: usize = 255;
 const RETRY: &str = "retry = { attempts = 12, first = \"5s\", max = \"6h\" }";
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 
+/// The handlers without mistakes, and the scripts of all.
 pub(super) fn read_all(
     root: &Table<'_>,
     endpoints: &Section<Endpoint>,
     services: &Section<Service>,
-) -> Vec<Handler> {
-    root.tables("handlers", HANDLERS_MAX)
-        .into_iter()
-        .filter_map(|Named { name, table }| {
-            table.read(|it| read_one(it, name, &endpoints.names, &services.names))
-        })
-        .collect()
+) -> (Vec<Handler>, Vec<Script>) {
+    let mut handlers = Vec::new();
+    let mut scripts = Vec::new();
+    for Named { name, table } in root.tables("handlers", HANDLERS_MAX) {
+        let findings = table.findings;
+        let before = findings.errors();
+        let mut script = None;
+        let read =
+            table.read(|it| read_one(it, name, &endpoints.names, &services.names, &mut script));
+        if let Some(mut it) = script {
+            it.given = it.given.filter(|_| before == findings.errors());
+            scripts.push(it);
+        }
+        handlers.extend(read);
+    }
+    (handlers, scripts)
 }
 
 fn read_one(
@@ -36,6 +46,7 @@ fn read_one(
     name: &str,
     endpoints: &[Arc<str>],
     services: &[Arc<str>],
+    its_script: &mut Option<Script>,
 ) -> Option<Handler> {
     const SCRIPT: &str = "\"scripts/invoice_paid.rhai\"";
     let events = table
@@ -47,6 +58,10 @@ fn read_one(
     let script = script.and_then(|it| script_path(&it));
     let records = collections::read(table);
     let services = referred(table.take("services"), "service", services).unwrap_or_default();
+    *its_script = script.clone().map(|path| Script {
+        path,
+        given: Some((records.clone(), services.clone())),
+    });
     let endpoints = referred(table.take("endpoints"), "endpoint", endpoints);
     let order_by = order::read(table);
     let retry = table

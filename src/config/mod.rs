@@ -52,6 +52,26 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// A file with mistakes: what is wrong, and what can be read of it all the same.
+#[derive(Debug)]
+pub struct Mistaken {
+    /// Warnings too, in the order of the file.
+    pub findings: Vec<Diagnostic>,
+    /// The scripts of its handlers.
+    pub scripts: Vec<Script>,
+    pub limits: Limits,
+    /// Whether it is TOML at all; if not, what is read of it may be the half of what was written.
+    pub is_toml: bool,
+}
+
+/// The script of a handler that may have mistakes.
+#[derive(Debug)]
+pub struct Script {
+    pub path: String,
+    /// What its handler was given: collections and services. Nothing when the handler has mistakes.
+    pub given: Option<(Vec<Granted>, Vec<Arc<str>>)>,
+}
+
 /// `[server]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {

@@ -3,7 +3,9 @@
 use super::findings::Findings;
 use super::table::Table;
 use super::variables::{Variable, Variables};
-use super::{Config, endpoint, handler, limits, retention, server, service, syntax};
+use super::{
+    Config, Limits, Mistaken, Script, endpoint, handler, limits, retention, server, service, syntax,
+};
 use crate::diagnostic::Diagnostic;
 use toml::de::DeTable;
 
@@ -12,36 +14,52 @@ const FILE_SIZE_BYTES_MAX: usize = 1024 * 1024;
 /// Checks everything that can be known without I/O. `world` reads the variables that the file names; its error says
 /// why it could not, as the end of a sentence ("is not set").
 ///
-/// An error comes with everything that was found, warnings too, in the order of the file.
+/// An error comes with everything that was found.
 pub fn parse(
     text: &str,
     file: &str,
     world: &dyn Fn(Variable) -> Result<String, String>,
-) -> Result<Config, Vec<Diagnostic>> {
+) -> Result<Config, Mistaken> {
     refuse_too_large(text, file)?;
     let findings = Findings::new(file, text);
     let variables = Variables::new(world);
 
     let (document, mistakes) = DeTable::parse_recoverable(text);
     if !mistakes.is_empty() {
-        // What could be rescued of a broken file says little: a missing quote swallows whole tables.
         syntax::tell(text, &mistakes, &findings);
-        return Err(findings.into_shown());
+        // What could be rescued of a broken file says little: a missing quote swallows whole tables.
+        let unheard = Findings::new(file, text);
+        let root = Table::root(document.get_ref(), &unheard, &variables);
+        let (config, scripts) = root.read(config);
+        let scripts = scripts.into_iter().map(|it| Script { given: None, ..it });
+        return Err(Mistaken {
+            findings: findings.into_shown(),
+            scripts: scripts.collect(),
+            limits: config.limits,
+            is_toml: false,
+        });
     }
     let root = Table::root(document.get_ref(), &findings, &variables);
-    let mut config = root.read(config);
-
+    let (mut config, scripts) = root.read(config);
     if !findings.has_errors() {
         refuse_idle(&config, &findings);
     }
+    if findings.has_errors() {
+        return Err(Mistaken {
+            findings: findings.into_shown(),
+            scripts,
+            limits: config.limits,
+            is_toml: true,
+        });
+    }
     config.text = text.to_owned();
     config.watched_files = variables.into_files();
-    config.warnings = findings.into_result()?;
+    config.warnings = findings.into_shown();
     Ok(config)
 }
 
 /// The sections, each in the order of the file. Handlers come last: they name services and endpoints.
-fn config(root: &Table<'_>) -> Config {
+fn config(root: &Table<'_>) -> (Config, Vec<Script>) {
     let server = root
         .table("server", "[server]")
         .map(|it| it.read(server::read))
@@ -56,8 +74,8 @@ fn config(root: &Table<'_>) -> Config {
         .unwrap_or_default();
     let endpoints = endpoint::read_all(root);
     let services = service::read_all(root);
-    let handlers = handler::read_all(root, &endpoints, &services);
-    Config {
+    let (handlers, scripts) = handler::read_all(root, &endpoints, &services);
+    let config = Config {
         text: String::new(),
         server,
         limits,
@@ -67,10 +85,11 @@ fn config(root: &Table<'_>) -> Config {
         handlers,
         watched_files: Vec::new(),
         warnings: Vec::new(),
-    }
+    };
+    (config, scripts)
 }
 
-fn refuse_too_large(text: &str, file: &str) -> Result<(), Vec<Diagnostic>> {
+fn refuse_too_large(text: &str, file: &str) -> Result<(), Mistaken> {
     if text.len() <= FILE_SIZE_BYTES_MAX {
         return Ok(());
     }
@@ -78,9 +97,13 @@ fn refuse_too_large(text: &str, file: &str) -> Result<(), Vec<Diagnostic>> {
         "the file has {} bytes, more than the {FILE_SIZE_BYTES_MAX} that are allowed",
         text.len()
     );
-    Err(vec![
-        Diagnostic::of_file(file, message).help("is this the right file?"),
-    ])
+    let finding = Diagnostic::of_file(file, message).help("is this the right file?");
+    Err(Mistaken {
+        findings: vec![finding],
+        scripts: Vec::new(),
+        limits: Limits::default(),
+        is_toml: false,
+    })
 }
 
 /// A host that nothing can reach, or that does nothing with what reaches it, is a mistake.

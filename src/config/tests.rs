@@ -52,20 +52,24 @@ fn file_where(part: &str, by: &str) -> String {
 
 #[track_caller]
 fn read(text: &str) -> Config {
-    parse(text, "handlers.toml", &world).unwrap_or_else(|found| panic!("{}", shown(&found)))
+    parse(text, "handlers.toml", &world).unwrap_or_else(|it| panic!("{}", shown(&it.findings)))
 }
 
 /// All findings of a text, as they are drawn.
 #[track_caller]
 fn drawn(text: &str, expected: &str) {
-    let found = parse(text, "handlers.toml", &world).expect_err(text);
+    let found = parse(text, "handlers.toml", &world)
+        .expect_err(text)
+        .findings;
     assert_eq!(shown(&found), expected.trim_start());
 }
 
 /// The one finding of a text: where it is (line and column), what it says, and what it says to write instead.
 #[track_caller]
 fn refused(text: &str, at: &str, message: &str, help: &str) {
-    let found = parse(text, "handlers.toml", &world).expect_err(text);
+    let found = parse(text, "handlers.toml", &world)
+        .expect_err(text)
+        .findings;
     let [it] = found.as_slice() else {
         panic!("{}", shown(&found))
     };
@@ -117,7 +121,7 @@ proptest! {
         let at = at.index(chars.len());
         let rest = chars.iter().skip(at + length);
         let text: String = chars[..at].iter().copied().chain(put.chars()).chain(rest.copied()).collect();
-        if let Err(found) = parse(&text, "handlers.toml", &world) {
+        if let Err(Mistaken { findings: found, .. }) = parse(&text, "handlers.toml", &world) {
             prop_assert!(!found.is_empty());
             // Each can be drawn.
             prop_assert!(!shown(&found).is_empty());

@@ -1,6 +1,6 @@
 //! Checks files as a reload would, and changes nothing.
 
-use super::Files;
+use super::{Files, mistaken};
 use crate::config::{self, Config, Handler, Variable};
 use crate::diagnostic::Diagnostic;
 use crate::in_force::{InForce, LoadedHandler};
@@ -24,9 +24,10 @@ pub fn check(files: &Files) -> Checked {
 
 /// The same, with the programs at hand that are unchanged since a version before.
 pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
+    let variables = |variable: Variable<'_>| variable_of(files, variable);
     let parsed = match &files.handlers {
-        Ok(text) => config::parse(text, &files.name, &|variable| variable_of(files, variable)),
-        Err(why) => Err(vec![Diagnostic::of_file(&files.name, why.clone())]),
+        Ok(text) => config::parse(text, &files.name, &variables),
+        Err(why) => return bad(vec![Diagnostic::of_file(&files.name, why.clone())], vec![]),
     };
     let config = match parsed {
         Ok(mut it) => {
@@ -35,13 +36,9 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
             }
             it
         }
-        Err(problems) => {
-            return Checked {
-                config: None,
-                programs: Vec::new(),
-                problems,
-                warnings: Vec::new(),
-            };
+        Err(it) => {
+            let (problems, warnings) = mistaken::findings(files, it);
+            return bad(problems, warnings);
         }
     };
     let engine = Engine::new(&config.limits);
@@ -71,6 +68,15 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
     }
 }
 
+fn bad(problems: Vec<Diagnostic>, warnings: Vec<Diagnostic>) -> Checked {
+    Checked {
+        config: None,
+        programs: Vec::new(),
+        problems,
+        warnings,
+    }
+}
+
 /// Event types that a script asks for, and that no handler with this script gets.
 fn unheard_of(program: &Program, config: &Config) -> Vec<Diagnostic> {
     let of_script = |it: &&Handler| it.script == program.script();
@@ -80,7 +86,7 @@ fn unheard_of(program: &Program, config: &Config) -> Vec<Diagnostic> {
 }
 
 /// A script that is there and cannot be read is not missing.
-fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> Vec<Diagnostic> {
+pub(super) fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> Vec<Diagnostic> {
     let cause = |it: &Diagnostic| {
         let mut causes = unreadable.iter();
         causes.find(|cause| it.message == script::no_such_file(&cause.file))
@@ -90,7 +96,7 @@ fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> Vec<Diagnos
 }
 
 /// Two handlers may share a script: each finding is told once.
-fn add(all: &mut Vec<Diagnostic>, found: &[Diagnostic]) {
+pub(super) fn add(all: &mut Vec<Diagnostic>, found: &[Diagnostic]) {
     for it in found {
         if !all.contains(it) {
             all.push(it.clone());

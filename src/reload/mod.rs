@@ -12,6 +12,7 @@ mod keep;
 mod last_good;
 mod look;
 mod losses;
+mod mistaken;
 mod pins;
 mod rehearsal;
 mod reloader;

@@ -86,6 +86,24 @@ impl Engine {
         sources: &Sources,
         grants: &Grants,
     ) -> Result<Program, Vec<Diagnostic>> {
+        let (units, findings) = self.look(script, sources, Some(grants));
+        if findings.iter().any(|it| it.severity == Severity::Error) {
+            return Err(findings);
+        }
+        self.link(script, units, findings)
+    }
+
+    /// What is wrong with a script, as far as that can be told without knowing what its handler was given.
+    pub fn findings(self: &Arc<Self>, script: &str, sources: &Sources) -> Vec<Diagnostic> {
+        self.look(script, sources, None).1
+    }
+
+    fn look(
+        self: &Arc<Self>,
+        script: &str,
+        sources: &Sources,
+        grants: Option<&Grants>,
+    ) -> (Vec<Unit>, Vec<Diagnostic>) {
         let mut reader = Reader {
             engine: self,
             sources,
@@ -108,10 +126,7 @@ impl Engine {
                 grants,
             ));
         }
-        if findings.iter().any(|it| it.severity == Severity::Error) {
-            return Err(findings);
-        }
-        self.link(script, units, findings)
+        (units, findings)
     }
 
     /// The units stand in the order in which they need each other, the script last.

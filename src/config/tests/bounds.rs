@@ -10,7 +10,9 @@ fn check_bound(section: &str, key: &str, good: &[&str], bad: &[&str]) {
     }
     for value in bad {
         let text = file_with(&format!("{section}\n{key} = {value}"));
-        let found = parse(&text, "handlers.toml", &world).expect_err(&format!("{key} = {value}"));
+        let found = parse(&text, "handlers.toml", &world)
+            .expect_err(&format!("{key} = {value}"))
+            .findings;
         assert_eq!(found.len(), 1, "{}", shown(&found));
         assert!(
             found[0]
@@ -24,7 +26,9 @@ fn check_bound(section: &str, key: &str, good: &[&str], bad: &[&str]) {
 
 #[track_caller]
 fn only_says(text: &str, message: &str) {
-    let found = parse(text, "handlers.toml", &world).expect_err(message);
+    let found = parse(text, "handlers.toml", &world)
+        .expect_err(message)
+        .findings;
     let messages: Vec<&str> = found.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(messages, [message]);
 }

@@ -165,7 +165,9 @@ error: this text has no end on its line
 fn a_crowd_of_mistakes_is_counted_and_not_drawn() {
     let line: String = (0..20_000).map(|it| format!("\"{it}\" = 1, ")).collect();
     let text = handler_with(&format!("retry = {{ {line} }}"));
-    let found = parse(&text, "handlers.toml", &world).expect_err("mistakes");
+    let found = parse(&text, "handlers.toml", &world)
+        .expect_err("mistakes")
+        .findings;
     assert_eq!(found.len(), 51);
     assert_eq!(found[50].message, "there are 19950 findings more");
 }

@@ -11,8 +11,10 @@ pub(super) type Collections = BTreeMap<String, String>;
 
 impl Check<'_> {
     pub(super) fn service(&mut self, call: &FnCallExpr, position: Position) {
-        let Some(name) = literal(call) else { return };
-        let given = &self.grants.services;
+        let Some((name, grants)) = literal(call).zip(self.grants) else {
+            return;
+        };
+        let given = &grants.services;
         if !given.iter().any(|it| **it == *name) {
             let error = services::not_given(name, given);
             self.find(position, error.message, error.help);
@@ -20,9 +22,11 @@ impl Check<'_> {
     }
 
     pub(super) fn records(&mut self, call: &FnCallExpr, position: Position) {
-        let Some(name) = literal(call) else { return };
-        if self.grants.collection(name).is_none() {
-            let error = records::not_given(name, self.grants);
+        let Some((name, grants)) = literal(call).zip(self.grants) else {
+            return;
+        };
+        if grants.collection(name).is_none() {
+            let error = records::not_given(name, grants);
             self.find(position, error.message, error.help);
         }
     }
@@ -42,7 +46,11 @@ impl Check<'_> {
             },
             _ => return,
         };
-        let Some(granted) = name.and_then(|it| self.grants.collection(&it)) else {
+        let Some(granted) = self
+            .grants
+            .zip(name)
+            .and_then(|(all, it)| all.collection(&it))
+        else {
             return;
         };
         if records::CHANGES.contains(&call.name.as_str())

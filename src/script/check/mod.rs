@@ -15,12 +15,13 @@ use grants::Collections;
 use names::Names;
 use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, Position, Stmt};
 
+/// Without `grants` nothing is said of what a script was given.
 pub(super) fn check(
     engine: &Engine,
     unit: &Unit,
     units: &[Unit],
     is_script: bool,
-    grants: &Grants,
+    grants: Option<&Grants>,
 ) -> Vec<Diagnostic> {
     let names = Names::of(unit, units);
     let mut check = Check {
@@ -51,7 +52,7 @@ struct Check<'a> {
     engine: &'a Engine,
     unit: &'a Unit,
     units: &'a [Unit],
-    grants: &'a Grants,
+    grants: Option<&'a Grants>,
     names: Names,
     collections: Collections,
     findings: Vec<Diagnostic>,

@@ -120,7 +120,8 @@ fn attempt(input: &[u8]) -> String {
             check_accepted(&text, &config);
             "accepted".into()
         }
-        Err(found) => {
+        Err(mistaken) => {
+            let found = mistaken.findings;
             check_found(&text, &found);
             let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
             let first = found.iter().find(is_error);

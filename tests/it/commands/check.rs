@@ -68,6 +68,46 @@ not good: 1 mistake
 }
 
 #[test]
+fn mistakes_of_scripts_are_shown_beside_those_of_handlers_toml_and_none_is_made_up() {
+    let told = |handlers: &str, script: &str| -> Vec<(String, u64)> {
+        let it = check(handlers, script, &["--json"]);
+        assert_eq!(it.code, Some(1), "{it:?}");
+        let lines = it.out.lines();
+        let found = lines.map(|it| serde_json::from_str::<Value>(it).unwrap());
+        found
+            .map(|it| {
+                let file = it["file"].as_str().unwrap().to_owned();
+                (file, it["line"].as_u64().unwrap())
+            })
+            .collect()
+    };
+    let at = |handlers: u64, script: Option<u64>| {
+        let script = script.map(|it| ("scripts/paid.rhai".to_owned(), it));
+        [("handlers.toml".to_owned(), handlers)]
+            .into_iter()
+            .chain(script)
+            .collect::<Vec<_>>()
+    };
+    let broken = "records(\"invoices\").get(1 + );\n";
+    let not_given = "\nrecords(\"invoces\");\n";
+    // The endpoint's variable is not set: the handler counts as it is written.
+    let no_secret = HANDLERS.replace("whsec_0123456789abcdef", "${IS_NOT_SET}");
+    assert_eq!(told(&no_secret, broken), at(3, Some(1)));
+    assert_eq!(told(&no_secret, not_given), at(3, Some(2)));
+    assert_eq!(told(&no_secret, GOOD), at(3, None));
+    // What the handler was given is not known.
+    let misspelt = HANDLERS.replace("records =", "recrods =");
+    assert_eq!(told(&misspelt, broken), at(8, Some(1)));
+    assert_eq!(told(&misspelt, GOOD), at(8, None));
+    // No TOML: only what is surely meant.
+    let no_toml = HANDLERS.replace("[\"invoices\"]", "[\"invoices]");
+    assert_eq!(told(&no_toml, broken), at(8, Some(1)));
+    assert_eq!(told(&no_toml, GOOD), at(8, None));
+    let half = HANDLERS.replace("paid.rhai\"", "paid.rhai and");
+    assert_eq!(told(&half, broken), at(7, None));
+}
+
+#[test]
 fn all_mistakes_of_handlers_toml_are_shown_at_once() {
     let handlers = HANDLERS
         .replace("invoice.paid", "invoice.payed")

@@ -298,7 +298,9 @@ fn a_list_without_its_end_is_one_mistake() {
 #[test]
 fn mistakes_in_two_tables_are_told_both() {
     let text = file_where("\"/webhooks/stripe\"", "/webhooks").replace("\"scripts/h", "scripts/h");
-    let found = parse(&text, "handlers.toml", &world).expect_err("two");
+    let found = parse(&text, "handlers.toml", &world)
+        .expect_err("two")
+        .findings;
     let lines: Vec<usize> = found.iter().map(|it| it.line).collect();
     assert_eq!(lines, [2, 6], "{}", shown(&found));
 }
@@ -326,7 +328,7 @@ fn what_a_variable_holds_is_shown_in_no_message() {
         ("[handlers.h]", "[handlers.h]\nrecords = [\"${A}!\"]"),
     ] {
         let text = file_where(before, line);
-        let found = parse(&text, "handlers.toml", &secret).unwrap_err();
+        let found = parse(&text, "handlers.toml", &secret).unwrap_err().findings;
         assert!(!shown(&found).contains("nobody"), "{}", shown(&found));
     }
 }
