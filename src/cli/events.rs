@@ -1,5 +1,6 @@
 //! `hookyard events`
 
+use super::known::Known;
 use super::out::{Out, excerpt, word};
 use super::table::{BOLD, Table, fields};
 use super::times::{now, since, when};
@@ -77,13 +78,19 @@ impl Events {
 
 impl List {
     fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
-        let rows = look::open(places)?.list_events(&EventFilter {
+        let reader = look::open(places)?;
+        let rows = reader.list_events(&EventFilter {
             kind: self.kind.clone(),
             endpoint: self.endpoint.clone(),
             since: self.since,
             only_unreadable: self.unreadable,
             limit: self.limit,
         })?;
+        if rows.is_empty() {
+            let known = Known::of(places, &reader)?;
+            self.kind.iter().try_for_each(|it| known.kind(it))?;
+            self.endpoint.iter().try_for_each(|it| known.endpoint(it))?;
+        }
         let mut out = Out::open();
         if self.json {
             for it in &rows {
@@ -93,9 +100,6 @@ impl List {
             table(&rows).print(&mut out)?;
         }
         out.finish()?;
-        if rows.is_empty() {
-            self.kind.iter().for_each(look::remark_unknown);
-        }
         if !self.json && rows.len() == self.limit {
             remark(&format!(
                 "the first {}; there may be more: --limit",

@@ -1,8 +1,7 @@
 //! Looking into the ledger: read-only, beside a running host or without one.
 
+use super::Places;
 use super::out::word;
-use super::{Places, remark};
-use crate::catalog;
 use crate::config::Pattern;
 use crate::ledger::folder::Folder;
 use crate::ledger::sqlite::list::EventRow;
@@ -74,23 +73,6 @@ pub(super) fn limit(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("write a number from 1".into()),
         Ok(it) => Ok(it),
     }
-}
-
-/// Says so when a type that was asked for is none of Stripe's: it may be mistyped.
-pub(super) fn remark_unknown(pattern: &Pattern) {
-    let (written, near) = match pattern {
-        Pattern::All => return,
-        Pattern::Exact(it) => (it.to_string(), catalog::nearest(it).map(str::to_owned)),
-        Pattern::Prefix(it) => (
-            format!("{it}*"),
-            catalog::nearest_family(it.trim_end_matches('.')).map(|it| format!("{it}.*")),
-        ),
-    };
-    if catalog::matches_any(&written) {
-        return;
-    }
-    let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
-    remark(&format!("Stripe has no event type `{written}`{help}"));
 }
 
 /// `--type`: a type, `invoice.*` or `*`.

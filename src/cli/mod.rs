@@ -6,6 +6,7 @@ mod dev;
 mod events;
 mod exact;
 mod init;
+mod known;
 mod look;
 mod move_runs;
 mod operate;

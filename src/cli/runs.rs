@@ -2,6 +2,7 @@
 
 mod retry;
 
+use super::known::Known;
 use super::move_runs::MoveRuns;
 use super::operate::Operations;
 use super::out::{Out, clean, excerpt, word};
@@ -95,7 +96,8 @@ impl Runs {
 
 impl List {
     fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
-        let rows = look::open(places)?.list_runs(&RunFilter {
+        let reader = look::open(places)?;
+        let rows = reader.list_runs(&RunFilter {
             state: self.state,
             handler: self.handler.clone(),
             kind: self.kind.clone(),
@@ -103,6 +105,11 @@ impl List {
             version: self.of_version.clone(),
             limit: self.limit,
         })?;
+        if rows.is_empty() {
+            let known = Known::of(places, &reader)?;
+            self.handler.iter().try_for_each(|it| known.handler(it))?;
+            self.kind.iter().try_for_each(|it| known.kind(it))?;
+        }
         let mut out = Out::open();
         if self.json {
             for it in &rows {
@@ -112,9 +119,6 @@ impl List {
             table(&rows).print(&mut out)?;
         }
         out.finish()?;
-        if rows.is_empty() {
-            self.kind.iter().for_each(look::remark_unknown);
-        }
         if !self.json && rows.len() == self.limit {
             remark(&format!(
                 "the first {}; there may be more: --limit",

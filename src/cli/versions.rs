@@ -1,12 +1,13 @@
 //! `hookyard versions`
 
+use super::known::Known;
 use super::out::{Out, clean, excerpt};
 use super::table::Table;
 use super::times::{now, when};
 use super::{Places, look};
 use crate::in_force::short;
 use crate::ledger::sqlite::list::{VersionRow, VersionState};
-use anyhow::ensure;
+use anyhow::bail;
 use clap::Args;
 use comfy_table::{Cell, Color};
 use std::process::ExitCode;
@@ -22,12 +23,15 @@ pub(super) struct Versions {
 
 impl Versions {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
-        let rows = look::open(places)?.list_versions(&self.handler)?;
-        ensure!(
-            !rows.is_empty(),
-            "no version of a handler `{}` is known",
-            self.handler
-        );
+        let reader = look::open(places)?;
+        let rows = reader.list_versions(&self.handler)?;
+        if rows.is_empty() {
+            Known::of(places, &reader)?.handler(&self.handler)?;
+            bail!(
+                "no version of the script of handler `{}` was ever seen by a host",
+                self.handler
+            );
+        }
         let mut out = Out::open();
         if self.json {
             for it in &rows {

@@ -15,6 +15,7 @@ mod findings;
 mod handler;
 mod limits;
 mod mask;
+mod mentioned;
 mod names;
 mod order;
 mod parse;
@@ -32,6 +33,7 @@ mod value;
 mod variables;
 
 pub use collections::no_collection;
+pub use mentioned::{Mentioned, mentioned};
 pub use parse::parse;
 pub use variables::Variable;
 

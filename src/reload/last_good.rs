@@ -30,6 +30,11 @@ impl LastGood {
     }
 }
 
+/// The text of the handlers.toml that was last in force, if one was.
+pub fn last_good_config(reader: &Reader) -> Result<Option<String>, ReadError> {
+    Ok(reader.meta(CONFIG)?)
+}
+
 /// A version's script and all its files.
 pub(super) fn kept(reader: &Reader, version: &str) -> Option<(String, Sources)> {
     let (script, sources) = reader.script_version(version).ok()??;

@@ -26,6 +26,7 @@ pub use canaries::judge;
 pub use check::{Checked, check};
 pub use files::{Files, Location};
 pub use first::{First, Settled, first};
+pub use last_good::last_good_config;
 pub use rehearsal::{Rehearsal, new_signing_secret};
 pub use reloader::Reloader;
 pub use watch::watch;

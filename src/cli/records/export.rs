@@ -1,6 +1,6 @@
 //! `hookyard records export`
 
-use super::{Format, body_of, each_record};
+use super::{Format, body_of, each_record, must_be_known};
 use crate::cli::out::Out;
 use crate::cli::{Places, look};
 use crate::ledger::sqlite::read::Reader;
@@ -22,6 +22,7 @@ pub(in crate::cli) struct Export {
 impl Export {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
         let reader = look::open(places)?;
+        must_be_known(places, &reader, &self.collection)?;
         let mut out = Out::open();
         match self.format {
             Format::Json => each_record(&reader, &self.collection, usize::MAX, |it| out.json(&it))?,

@@ -35,7 +35,7 @@ struct Explained {
 impl History {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
         let reader = look::open(places)?;
-        found(&reader, &self.collection, &self.id)?;
+        found(places, &reader, &self.collection, &self.id)?;
         let mut out = Out::open();
         for change in reader.record_history(&self.collection, &self.id, self.limit)? {
             let run = match change.run {

@@ -6,14 +6,14 @@ mod history;
 mod import;
 
 use super::exact::pretty;
+use super::known::Known;
 use super::out::{Out, clean, excerpt, word};
 use super::table::{BOLD, DIM, Table};
 use super::times::{now, when};
 use super::{Places, look, remark};
-use crate::diagnostic::did_you_mean;
 use crate::ledger::sqlite::list::RecordRow;
 use crate::ledger::sqlite::read::Reader;
-use anyhow::{Context, ensure};
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Cell;
 use std::process::ExitCode;
@@ -116,6 +116,7 @@ impl List {
         let now = now();
         let mut table = Table::new(&["id", "version", "changed", "body"]).right(&[1]);
         let mut count = 0;
+        must_be_known(places, &reader, &self.collection)?;
         each_record(&reader, &self.collection, self.limit, |it| {
             count += 1;
             if self.json {
@@ -133,9 +134,6 @@ impl List {
             table.print(&mut out)?;
         }
         out.finish()?;
-        if count == 0 {
-            remark_unknown(&reader, &self.collection)?;
-        }
         if !self.json && count == self.limit {
             remark(&format!("the first {count}; there may be more: --limit"));
         }
@@ -143,18 +141,11 @@ impl List {
     }
 }
 
-/// Says so when nothing was ever in a collection: its name may be mistyped.
-fn remark_unknown(reader: &Reader, collection: &str) -> anyhow::Result<()> {
-    let rows = reader.list_collections()?;
-    let known = rows.iter().map(|it| it.collection.as_str());
-    if known.clone().any(|it| it == collection) {
-        return Ok(());
+/// A collection of which there is nothing may be mistyped.
+fn must_be_known(places: &Places, reader: &Reader, collection: &str) -> anyhow::Result<()> {
+    if reader.list_records(collection, None, 1)?.is_empty() {
+        Known::of(places, reader)?.collection(collection)?;
     }
-    let help = match did_you_mean(collection, known) {
-        Some(it) => format!("did you mean `{it}`?"),
-        None => "`hookyard records collections` shows what there is".into(),
-    };
-    remark(&format!("there is no collection `{collection}`: {help}"));
     Ok(())
 }
 
@@ -192,7 +183,7 @@ fn body_of(row: &RecordRow) -> &str {
 impl One {
     fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
         let reader = look::open(places)?;
-        let row = found(&reader, &self.collection, &self.id)?;
+        let row = found(places, &reader, &self.collection, &self.id)?;
         ensure!(
             row.body.is_some(),
             "record `{}` of `{}` was removed at {}; `hookyard records history` tells by what",
@@ -218,12 +209,19 @@ impl One {
     }
 }
 
-fn found(reader: &Reader, collection: &str, id: &str) -> anyhow::Result<RecordRow> {
-    reader.record_row(collection, id)?.with_context(|| {
-        format!(
-            "there is no record `{}` in `{}`; `hookyard records collections` shows what there is",
-            word(id),
-            word(collection)
-        )
-    })
+fn found(
+    places: &Places,
+    reader: &Reader,
+    collection: &str,
+    id: &str,
+) -> anyhow::Result<RecordRow> {
+    if let Some(it) = reader.record_row(collection, id)? {
+        return Ok(it);
+    }
+    must_be_known(places, reader, collection)?;
+    bail!(
+        "there is no record `{}` in `{}`; `hookyard records list {1}` shows what there is",
+        word(id),
+        word(collection)
+    )
 }

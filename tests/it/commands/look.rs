@@ -32,7 +32,6 @@ fn events_are_listed_the_newest_first_with_the_names_of_their_table() {
         assert_eq!(count(&["--limit", "1"]), 1);
         assert_eq!(count(&["--since", "1h"]), 2);
         assert_eq!(count(&["--since", "2999-01-01"]), 0);
-        assert_eq!(count(&["--endpoint", "other"]), 0);
         let table = said(host, &["events", "list"]);
         assert!(table.starts_with("received"), "{table}");
         assert_eq!(table.lines().count(), 3, "{table}");
@@ -277,11 +276,49 @@ fn an_id_that_is_too_long_is_not_told_as_none() {
 }
 
 #[test]
-fn a_type_that_stripe_has_not_is_told() {
+fn a_name_that_nothing_knows_is_refused_with_the_nearest_one_and_an_empty_list_is_not() {
     let (host, _books) = host();
-    let it = run(&mut host.command(&["events", "list", "--type", "invoices.*"]));
-    let told = "Stripe has no event type `invoices.*`; did you mean `invoice.*`?";
-    assert!(it.complaint.contains(told), "{it:?}");
+    post(&host, &event("invoice.brand_new", "in_1"));
+    with_and_without_a_host(host, |host| {
+        for (command, told) in [
+            (
+                &["events", "list", "--type", "invoices.*"][..],
+                "Stripe has no event type `invoices.*`; did you mean `invoice.*`?",
+            ),
+            (
+                &["events", "list", "--endpoint", "stirpe"],
+                "there is no endpoint `stirpe`: did you mean `stripe`?",
+            ),
+            (
+                &["runs", "list", "--type", "invoice.payed"],
+                "Stripe has no event type `invoice.payed`; did you mean `invoice.paid`?",
+            ),
+            (
+                &["runs", "list", "--handler", "piad"],
+                "there is no handler `piad`: did you mean `paid`?",
+            ),
+            (
+                &["versions", "piad"],
+                "there is no handler `piad`: did you mean `paid`?",
+            ),
+        ] {
+            let complaint = refused(host, command);
+            assert!(complaint.contains(told), "{command:?}: {complaint}");
+            let json = [command, &["--json"]].concat();
+            assert!(refused(host, &json).contains(told), "{command:?}");
+        }
+        for command in [
+            &["events", "list", "--type", "charge.*"][..],
+            &["events", "list", "--endpoint", "stripe", "--unreadable"],
+            &["runs", "list", "--handler", "paid"],
+            &["runs", "list", "--type", "invoice.paid"],
+            // Stripe may have it by now: one came.
+            &["runs", "list", "--type", "invoice.brand_new"],
+        ] {
+            assert_eq!(documents(host, command).len(), 0, "{command:?}");
+        }
+    });
+    let (host, _books) = self::host();
     let it = run(&mut host.command(&["events", "list", "--limit", "0"]));
     assert_eq!(it.code, Some(2), "{it:?}");
 }

@@ -135,7 +135,8 @@ fn an_import_with_a_mistake_writes_nothing() {
         it.complaint.contains("line 2") && it.complaint.contains("nothing was imported"),
         "{it:?}"
     );
-    assert_eq!(documents(&host, &["records", "list", "people"]).len(), 0);
+    let none = "SELECT count(*) AS n FROM records";
+    assert_eq!(documents(&host, &["sql", none])[0]["n"], 0);
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn what_is_written_by_hand_is_taken_up_to_each_bound_and_refused_beyond_it() {
 }
 
 #[test]
-fn a_collection_that_no_handler_can_be_given_takes_no_records_and_a_mistyped_one_is_told() {
+fn a_collection_that_no_handler_can_be_given_takes_no_records() {
     let (host, _books) = host();
     for name in ["ABC", "A B", "../x"] {
         let complaint = refused(&host, &["records", "set", name, "1", "{}"]);
@@ -265,10 +266,41 @@ fn a_collection_that_no_handler_can_be_given_takes_no_records_and_a_mistyped_one
             "{complaint}"
         );
     }
-    said(&host, &["records", "set", "invoices", "1", "{}"]);
-    let it = run_with(&mut host.command(&["records", "list", "invoicse"]), "");
-    let told = "there is no collection `invoicse`: did you mean `invoices`?";
-    assert!(it.complaint.contains(told), "{it:?}");
+}
+
+#[test]
+fn a_collection_that_nothing_knows_is_refused_and_an_empty_one_is_not() {
+    let (host, _books) = host();
+    said(&host, &["records", "set", "old", "1", "{}"]);
+    said(&host, &["records", "remove", "old", "1"]);
+    with_and_without_a_host(host, |host| {
+        let told = "there is no collection `invoicse`: did you mean `invoices`?";
+        for command in [
+            &["records", "list", "invoicse"][..],
+            &["records", "list", "invoicse", "--json"],
+            &["records", "export", "invoicse"],
+            &["records", "get", "invoicse", "1"],
+            &["records", "history", "invoicse", "1"],
+        ] {
+            let complaint = refused(host, command);
+            assert!(complaint.contains(told), "{command:?}: {complaint}");
+        }
+        // A handler may use the one, the other had a record.
+        assert_eq!(said(host, &["records", "list", "invoices", "--json"]), "");
+        assert_eq!(said(host, &["records", "list", "old", "--json"]), "");
+    });
+}
+
+#[test]
+fn what_is_written_by_hand_is_told_on_one_line_whatever_its_id() {
+    let (host, _books) = host();
+    let id = "a\n\u{1b}[2J\u{202e}b";
+    let set = said(&host, &["records", "set", "invoices", id, "{}"]);
+    assert_eq!(set, "invoices/a\\n\\u{1b}[2J\\u{202e}b is written\n");
+    let removed = said(&host, &["records", "remove", "invoices", id]);
+    assert_eq!(removed, "invoices/a\\n\\u{1b}[2J\\u{202e}b is removed\n");
+    let complaint = refused(&host, &["records", "get", "invoices", id]);
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
 }
 
 #[test]

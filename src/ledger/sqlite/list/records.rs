@@ -82,6 +82,21 @@ impl Reader {
             .collect()
     }
 
+    /// The collections that have or had records.
+    pub fn collections_ever(&self) -> rusqlite::Result<Vec<String>> {
+        // Leaps from one to the next: the records between them are not looked at.
+        self.connection
+            .prepare_cached(
+                "WITH RECURSIVE found(name) AS (
+                   SELECT min(collection) FROM records
+                   UNION ALL SELECT (SELECT min(collection) FROM records WHERE collection > name) FROM found
+                   WHERE name IS NOT NULL)
+                 SELECT name FROM found WHERE name IS NOT NULL",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
     /// A record's changes, the newest first.
     pub fn record_history(
         &self,

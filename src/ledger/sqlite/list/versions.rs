@@ -110,6 +110,14 @@ impl Reader {
         Ok(rows)
     }
 
+    /// The handlers of which a script version is kept.
+    pub fn handlers_ever(&self) -> rusqlite::Result<Vec<String>> {
+        self.connection
+            .prepare_cached("SELECT DISTINCT handler FROM handler_versions ORDER BY handler")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
     /// Whether a handler is not in the handlers.toml that is in force. What was decided about it is kept for its return.
     fn is_gone(&self, handler: &str) -> rusqlite::Result<bool> {
         let names = self.meta(HANDLERS_IN_FORCE)?;
