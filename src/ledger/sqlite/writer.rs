@@ -147,7 +147,8 @@ impl Writer {
             }
         };
         // Before anybody is told that it is stored.
-        if let Some(why) = self.in_place.disturbed() {
+        let disturbed = self.in_place.lost().or_else(|| self.in_place.disturbed());
+        if let Some(why) = disturbed {
             return Err((why, batch));
         }
         self.arrivals.leave(std::mem::take(&mut self.state.arrived));
