@@ -1,6 +1,7 @@
 //! The host, put together: reads what is to be in force, starts the parts, waits for a signal, drains.
 
 pub(crate) mod housekeeping;
+mod listen;
 
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
@@ -28,8 +29,6 @@ use tracing::{error, info, warn};
 
 /// Runtimes that answer HTTP, each on a thread of its own.
 const INGRESS_THREADS: usize = 2;
-/// Connections that may wait to be accepted; the system may allow fewer.
-const CONNECTIONS_WAITING_MAX: i32 = 4096;
 /// How often a host that waits for another process's end says so.
 const SAY_WAITING_EVERY: Duration = Duration::from_secs(5);
 /// What ingress and worker may take over the drain's end to stop.
@@ -65,9 +64,11 @@ impl Host {
         if let Some(why) = control::too_long(&options.folder) {
             bail!(why);
         }
-        if !options.folder.database().exists() {
-            fails_before_there_is_a_folder(&options.location)?;
-        }
+        let early = if options.folder.database().exists() {
+            None
+        } else {
+            Some(listen::before_there_is_a_folder(&options.location)?)
+        };
         let lock = options.folder.lock()?;
         wait_for_others(&options.folder);
         let desk = Desk::new();
@@ -79,14 +80,10 @@ impl Host {
             settled,
         } = reload::first(&options.location, &reader).map_err(|it| anyhow!(it))?;
         let listen = in_force.config.server.listen;
-        let listener = TcpListener::bind(listen).with_context(|| {
-            format!(
-                "cannot listen on {listen}: is another program listening there? See [server] listen"
-            )
-        })?;
-        // The library asks for a queue of 128, which a burst of new connections overflows.
-        rustix::net::listen(&listener, CONNECTIONS_WAITING_MAX)?;
-        listener.set_nonblocking(true)?;
+        let listener = match early {
+            Some((address, listener)) if address == listen => listener,
+            Some(_) | None => listen::on(listen)?,
+        };
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         raise_descriptor_limit();
@@ -319,16 +316,6 @@ impl Host {
         info!("stopped");
         Ok(())
     }
-}
-
-/// Nothing was good before: a handlers.toml with mistakes ends the start, and leaves no folder behind.
-fn fails_before_there_is_a_folder(location: &Location) -> anyhow::Result<()> {
-    let checked = reload::check(&reload::Files::read(location));
-    if checked.config.is_none() {
-        let problems: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
-        bail!(problems.join("\n\n"));
-    }
-    Ok(())
 }
 
 /// After an unclean end no other process may have the database open: its shared index would vouch for pages that may

@@ -96,6 +96,12 @@ fn says_when_cut_off(places: &Places) -> anyhow::Result<()> {
     let Some(pid) = folder.host() else {
         return Ok(());
     };
+    if let Some(why) = control::too_long(&folder) {
+        bail!(
+            "a host runs with the data folder `{}` (process {pid}), but no command reaches it so: {why}",
+            places.data.display()
+        );
+    }
     bail!(
         "a host runs with the data folder `{}` (process {pid}), but no command reaches it: {} is not its socket, or is gone. Events go on being taken; restart the host, which makes the socket anew",
         places.data.display(),

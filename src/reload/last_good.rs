@@ -32,7 +32,7 @@ impl LastGood {
 
 /// The text of the handlers.toml that was last in force, if one was.
 pub fn last_good_config(reader: &Reader) -> Result<Option<String>, ReadError> {
-    Ok(reader.meta(CONFIG)?)
+    reader.meta(CONFIG)
 }
 
 /// A version's script and all its files.

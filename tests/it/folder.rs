@@ -1,9 +1,13 @@
 //! The data folder under a running host: what is taken away from it, and who else may use it.
 
-use crate::support::{Host, HostSetup, PATH, event};
+use crate::support::{Host, HostSetup, PATH, SECRET, event};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 fn host() -> Host {
     HostSetup::one_handler(
@@ -127,4 +131,69 @@ fn a_start_that_fails_on_its_files_leaves_no_folder_behind() {
     let log = host.try_restart(None).unwrap_err().log;
     assert!(log.contains("handlers.toml:"), "{log}");
     assert!(!host.data().exists());
+}
+
+#[test]
+fn a_start_whose_port_is_taken_leaves_no_folder_behind() {
+    let mut host = host();
+    assert!(host.terminate().success());
+    fs::remove_dir_all(host.data()).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = fs::read_to_string(host.folder().join("handlers.toml")).unwrap();
+    host.save("handlers.toml", &config.replace("127.0.0.1:0", &address));
+    let log = host.try_restart(None).unwrap_err().log;
+    assert!(
+        log.contains(&format!("cannot listen on {address}")),
+        "{log}"
+    );
+    assert!(!host.data().exists());
+    drop(taken);
+    host.restart();
+    assert_eq!(host.post(&event("customer.created", "cus_1")).status, 200);
+}
+
+#[test]
+fn a_data_folder_whose_path_is_too_long_for_a_socket_is_refused_with_a_way_out_and_a_relative_one_works()
+ {
+    let mut host = host();
+    assert!(host.terminate().success());
+    let deep = host.folder().join("d".repeat(100));
+    fs::create_dir(&deep).unwrap();
+    let hookyard = |data: &Path, subcommand: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
+        command
+            .arg(subcommand)
+            .current_dir(&deep)
+            .env("STRIPE_WEBHOOK_SECRET", SECRET)
+            .env("HOOKYARD_CONFIG", host.folder().join("handlers.toml"))
+            .env("HOOKYARD_DATA", data);
+        command
+    };
+    let refused = |subcommand: &str| {
+        let output = hookyard(&deep.join("data"), subcommand).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = refused("serve");
+    let why = "and a socket's path has at most 107: give a shorter --data, such as a relative one";
+    assert!(said.contains(why), "{said}");
+    assert!(!deep.join("data").exists());
+
+    let mut serve = hookyard(Path::new("data"), "serve");
+    let mut running = serve
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(running.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let reload = hookyard(Path::new("data"), "reload").output().unwrap();
+    let said = refused("reload");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(line.starts_with("listening on"), "{line}");
+    assert!(reload.status.success(), "{reload:?}");
+    assert!(said.contains("(process ") && said.contains(why), "{said}");
 }
