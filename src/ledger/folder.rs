@@ -2,8 +2,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tracing::warn;
 
 /// A data folder, not yet locked.
 #[derive(Clone, Debug)]
@@ -45,8 +46,12 @@ impl Folder {
     }
 
     /// Makes the database's file if need be, for its owner alone: SQLite would make it as the umask says, and gives the
-    /// log and its index the database's mode.
+    /// log and its index the database's mode. Files that are there already are narrowed: a copy that was put back may
+    /// have the mode that `cp` or an archive gave it, and events are nobody else's business.
     pub(super) fn make_database(&self) -> io::Result<()> {
+        for path in self.ledger_files().iter().chain([&self.running()]) {
+            narrow(path)?;
+        }
         OpenOptions::new()
             .write(true)
             .create(true)
@@ -152,6 +157,32 @@ impl Folder {
     pub fn ended_uncleanly(&self) -> bool {
         fs::metadata(self.0.join("ledger.db-wal")).is_ok_and(|it| it.len() > 0)
     }
+}
+
+/// Takes everybody's rights but the owner's from a file, and says so.
+fn narrow(path: &Path) -> io::Result<()> {
+    const OTHERS: u32 = 0o077;
+    let mode = match fs::metadata(path) {
+        Ok(it) => it.permissions().mode() & 0o777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let shown = path.display();
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & !OTHERS)) {
+        Ok(()) => warn!(
+            "{shown} could be used by others (mode {mode:o}): it is its owner's alone now (mode {:o})",
+            mode & !OTHERS
+        ),
+        // Another one's file, or a file system that knows no modes. To refuse the start would lose more.
+        Err(error) => warn!(
+            %error,
+            "{shown} can be used by others (mode {mode:o}), and that cannot be changed: {error}"
+        ),
+    }
+    Ok(())
 }
 
 #[cfg(test)]

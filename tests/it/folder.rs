@@ -110,6 +110,27 @@ fn every_file_of_the_data_folder_is_its_owners_alone_whatever_the_folder_allows(
 }
 
 #[test]
+fn a_ledger_that_others_could_read_is_its_owners_alone_after_a_start_which_says_so() {
+    let mut host = host();
+    assert_eq!(host.post(&event("customer.created", "cus_1")).status, 200);
+    host.kill9();
+    let names = ["ledger.db", "ledger.db-wal", "ledger.db-shm", "running"];
+    for name in names {
+        fs::set_permissions(host.data().join(name), Permissions::from_mode(0o644)).unwrap();
+    }
+    host.restart();
+    for name in names {
+        let path = host.data().join(name);
+        let mode = fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(format!("{mode:o}"), "600", "{name}");
+        let told =
+            format!("{name} could be used by others (mode 644): it is its owner's alone now");
+        assert!(host.log().contains(&told), "{}", host.log());
+    }
+    assert_eq!(host.post(&event("customer.created", "cus_2")).status, 200);
+}
+
+#[test]
 fn a_host_whose_socket_was_deleted_is_not_told_as_none_by_any_command() {
     let host = host();
     assert!(host.command(&["reload"]).output().unwrap().status.success());
