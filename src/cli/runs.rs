@@ -1,5 +1,6 @@
 //! `hookyard runs`
 
+mod calls;
 mod retry;
 
 use super::known::Known;
@@ -19,13 +20,14 @@ use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
+use serde::Serialize;
 use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum Runs {
     /// List runs, those of the newest events first
     List(List),
-    /// Show a run
+    /// Show a run and its calls
     Show(Show),
     /// Have dead or waiting runs begin again now, with the calls that were answered staying answered
     Retry(retry::Retry),
@@ -69,6 +71,14 @@ pub(super) struct Show {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A run and its calls, as `runs show --json` prints them.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    run: &'a RunRow,
+    calls: &'a [calls::Call],
 }
 
 #[derive(Args)]
@@ -145,11 +155,19 @@ impl Show {
                 self.id
             )
         })?;
+        let calls = calls::of_run(&reader.calls(run.id)?, &reader.attempts(run.id)?);
         let mut out = Out::open();
         if self.json {
-            out.json(&run)?;
+            out.json(&Shown {
+                run: &run,
+                calls: &calls,
+            })?;
         } else {
             head(&mut out, &run)?;
+            if !calls.is_empty() {
+                out.line("")?;
+                calls::table(&calls).print(&mut out)?;
+            }
         }
         out.finish()?;
         if !self.json {

@@ -3,6 +3,7 @@
 mod calls;
 mod timeline;
 
+pub(super) use calls::{notes as call_notes, said_of};
 pub(super) use timeline::{changed, failed, logged};
 
 use super::out::Out;

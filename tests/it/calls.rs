@@ -4,6 +4,7 @@ mod conflict;
 mod decided;
 mod edited;
 mod killed;
+mod shown;
 
 use crate::support::{FakeService, Host, HostSetup, PATH, event, eventually};
 use std::time::Duration;

@@ -82,7 +82,8 @@ fn is_told(story: &RunStory) -> bool {
     story.attempts.iter().any(|it| it.calls.is_some())
 }
 
-fn notes(attempt: &AttemptRow) -> Vec<CallNote> {
+/// What an attempt's report tells of its calls.
+pub(in crate::cli) fn notes(attempt: &AttemptRow) -> Vec<CallNote> {
     parsed(attempt.calls.as_deref()).unwrap_or_default()
 }
 
@@ -101,6 +102,33 @@ fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
         note.method.as_str(),
         word(place)
     );
+    let mut lines = vec![format!("{name}  {}", said(note))];
+    let status = note.status.map(|it| format!("answered {it}"));
+    match (note.did, row) {
+        (Did::New, Some(row)) => {
+            let is_this = note.became.is_some_and(|it| it.as_str() == row.state);
+            let answered = status.unwrap_or_else(|| format!("{RED}no answer{RED:#}"));
+            let end = match row.answered_at.filter(|_| is_this) {
+                Some(at) => format!("{answered} {} ({} later)", moment(at), waited(row, at)),
+                None => answered,
+            };
+            lines.push(format!("  written down {}, {end}", moment(row.intended_at)));
+            lines.push(key(row));
+            lines.extend(given(row));
+        }
+        (Did::New | Did::SentAgain, _) => lines.extend(status.map(|it| format!("  {it}"))),
+        (Did::FromJournal | Did::FromOtherRun | Did::OutcomeUnknown | Did::CallsChanged, _) => {}
+    }
+    lines
+}
+
+/// The same without colours.
+pub(in crate::cli) fn said_of(note: &CallNote) -> String {
+    anstream::adapter::strip_str(&said(note)).to_string()
+}
+
+/// What an attempt did with a call, in words.
+fn said(note: &CallNote) -> String {
     let became = note.became.map(became).unwrap_or_default();
     let did = match note.did {
         Did::New => became,
@@ -132,24 +160,7 @@ fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
     let decided = note.decided.map_or(String::new(), |it| {
         format!(", decided by an operator (--{})", it.as_str())
     });
-    let mut lines = vec![format!("{name}  {did}{differs}{decided}")];
-    let status = note.status.map(|it| format!("answered {it}"));
-    match (note.did, row) {
-        (Did::New, Some(row)) => {
-            let is_this = note.became.is_some_and(|it| it.as_str() == row.state);
-            let answered = status.unwrap_or_else(|| format!("{RED}no answer{RED:#}"));
-            let end = match row.answered_at.filter(|_| is_this) {
-                Some(at) => format!("{answered} {} ({} later)", moment(at), waited(row, at)),
-                None => answered,
-            };
-            lines.push(format!("  written down {}, {end}", moment(row.intended_at)));
-            lines.push(key(row));
-            lines.extend(given(row));
-        }
-        (Did::New | Did::SentAgain, _) => lines.extend(status.map(|it| format!("  {it}"))),
-        (Did::FromJournal | Did::FromOtherRun | Did::OutcomeUnknown | Did::CallsChanged, _) => {}
-    }
-    lines
+    format!("{did}{differs}{decided}")
 }
 
 fn became(state: CallState) -> String {

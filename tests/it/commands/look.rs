@@ -131,7 +131,10 @@ fn runs_are_listed_and_filtered() {
         let dead = &documents(host, &["runs", "list", "--state", "dead"])[0];
         assert_eq!(dead["why"], "the gate is shut for cus_1");
         let id = dead["id"].to_string();
-        assert_eq!(documents(host, &["runs", "show", &id])[0], *dead);
+        let mut shown = documents(host, &["runs", "show", &id]).remove(0);
+        assert_eq!(shown["calls"].take(), serde_json::json!([]));
+        shown.as_object_mut().unwrap().remove("calls");
+        assert_eq!(shown, *dead);
         assert!(said(host, &["runs", "show", &id]).contains("the gate is shut for cus_1"));
     });
 }
