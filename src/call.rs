@@ -63,6 +63,9 @@ pub struct Answer {
     pub text: String,
     /// Why the body is not whole (cut off, too large); touching it is then an error.
     pub body_missing: Option<String>,
+    /// Whether something in `text` was replaced. A U+FFFD says nothing: the service may have sent it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_bad_utf8: bool,
 }
 
 impl Answer {

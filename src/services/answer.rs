@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, SET_COOKIE};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -36,10 +37,13 @@ pub(super) async fn read(answer: http::Response<Incoming>, bounds: Bounds) -> An
         ),
         None => read_body(body, bounds).await,
     };
+    let text = String::from_utf8_lossy(&bytes);
     Answer {
         status: head.status.as_u16(),
         headers: kept_headers(&head.headers),
-        text: String::from_utf8_lossy(&bytes).into_owned(),
+        // What is borrowed is as it came.
+        has_bad_utf8: matches!(text, Cow::Owned(_)),
+        text: text.into_owned(),
         body_missing,
     }
 }

@@ -90,6 +90,7 @@ mod tests {
                 headers: BTreeMap::new(),
                 text: String::new(),
                 body_missing: Some("it was cut".into()),
+                has_bad_utf8: false,
             };
             state_after(&Ok(answer), &request, None)
         };

@@ -100,6 +100,7 @@ mod tests {
             headers: BTreeMap::new(),
             text: text.into(),
             body_missing: None,
+            has_bad_utf8: false,
         };
         (get(path), answer)
     }

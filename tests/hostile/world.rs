@@ -73,6 +73,7 @@ impl World for Memory {
             headers: BTreeMap::from([("retry-after".to_owned(), "1e99".to_owned())]),
             text,
             body_missing: None,
+            has_bad_utf8: false,
         })))
     }
 }

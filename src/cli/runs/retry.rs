@@ -113,6 +113,7 @@ fn answer(status: u16, body: Option<&Path>, is_text: bool) -> anyhow::Result<Ans
         headers: BTreeMap::new(),
         text: text.unwrap_or_default(),
         body_missing,
+        has_bad_utf8: false,
     })
 }
 

@@ -67,6 +67,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
         headers: std::collections::BTreeMap::new(),
         text: "{}".into(),
         body_missing: None,
+        has_bad_utf8: false,
     };
     let settle = Settle {
         claim,

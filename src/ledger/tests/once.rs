@@ -15,6 +15,7 @@ fn answer(status: u16) -> Answer {
         headers: BTreeMap::new(),
         text: "{}".into(),
         body_missing: None,
+        has_bad_utf8: false,
     }
 }
 

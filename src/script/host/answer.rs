@@ -43,7 +43,7 @@ impl Answered {
             return Ok(Dynamic::UNIT);
         }
         // What was no UTF-8 has become this sign: a name that is kept so would be wrong for ever, and nobody would see it.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
+        if self.0.has_bad_utf8 {
             return Err(
                 HostError::new("the body of this answer has signs that are no UTF-8").help(
                     "the service has to send UTF-8; \

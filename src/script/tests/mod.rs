@@ -139,6 +139,7 @@ impl Given {
             headers: BTreeMap::from([("retry-after".to_owned(), "30".to_owned())]),
             text: (*text).to_owned(),
             body_missing: None,
+            has_bad_utf8: false,
         });
         Box::new(MemoryWorld {
             records: records.map(|it| (it.key.clone(), it)).collect(),

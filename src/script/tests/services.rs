@@ -264,11 +264,19 @@ fn a_name_that_is_none_is_told_and_what_is_written_out_before_it_runs() {
 }
 
 #[test]
-fn json_that_was_no_utf8_is_an_error_and_stays_readable_as_text() {
-    let it =
+fn json_that_was_no_utf8_is_an_error_and_stays_readable_as_text_and_a_sign_that_was_sent_is_none() {
+    let given =
         given("let a = service(\"accounting\").get(\"/x\");\nprint(a.text);\nprint(a.body.name);")
             .answer(200, "{\"name\":\"Zo\u{fffd}\"}");
-    let failure = it.failure();
+    // The service may have sent the sign itself.
+    assert_eq!(given.log()[1], "Zo\u{fffd}");
+    let program = given.program();
+    let mut world = given.world();
+    Arc::make_mut(&mut world.answers[0]).has_bad_utf8 = true;
+    let outcome = on_script_thread(|| run(&program, EVENT, world)).outcome;
+    let Outcome::Failed(failure) = outcome else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(failure.line, 3);
     assert!(failure.message.contains("no UTF-8"), "{failure:?}");
     assert!(failure.help.unwrap().contains("parse_json(answer.text)"));

@@ -1,4 +1,4 @@
-use super::fake::{Fake, Say, ok, text};
+use super::fake::{Fake, Say, bytes, ok, text};
 use super::{check, get, post, request, send, service, services};
 use crate::call::Method;
 use std::time::Duration;
@@ -19,6 +19,19 @@ async fn an_answer_comes_with_status_headers_and_text() {
         !answer.headers.contains_key("set-cookie"),
         "a session is a secret"
     );
+}
+
+#[tokio::test]
+async fn only_bytes_that_are_no_utf8_count_as_such() {
+    for (body, text, is_bad) in [
+        (&b"Zo\xeb"[..], "Zo\u{fffd}", true),
+        ("Zo\u{fffd}".as_bytes(), "Zo\u{fffd}", false),
+        ("Zo\u{eb}".as_bytes(), "Zo\u{eb}", false),
+    ] {
+        let fake = Fake::saying(&[bytes(body)]).await;
+        let answer = post(&services(service(&fake.url()))).await.unwrap();
+        assert_eq!((answer.text.as_str(), answer.has_bad_utf8), (text, is_bad));
+    }
 }
 
 #[tokio::test]
@@ -56,7 +69,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let other = Fake::saying(&[ok("secret")]).await;
     for status in [301, 302, 303, 307, 308] {
         let url = other.url();
-        let fake = Fake::saying(&[Say::Text(format!(
+        let fake = Fake::saying(&[text(&format!(
             "HTTP/1.1 {status} Elsewhere\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n"
         ))])
         .await;
@@ -85,7 +98,7 @@ async fn a_body_over_the_bound_is_missing_and_the_call_is_settled() {
             "200 body missing: it is larger than the limit",
         ),
     ] {
-        let fake = Fake::saying(&[Say::Text(format!("HTTP/1.1 200 OK\r\n{body}"))]).await;
+        let fake = Fake::saying(&[text(&format!("HTTP/1.1 200 OK\r\n{body}"))]).await;
         bounded.url = fake.url().parse().unwrap();
         check(&post(&services(bounded.clone())).await, expected);
     }
@@ -144,7 +157,7 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
 #[tokio::test]
 async fn a_compressed_answer_is_missing_and_never_given_out_as_text() {
     for encoding in ["gzip", "br", "identity, gzip", "GZIP"] {
-        let fake = Fake::saying(&[Say::Text(format!(
+        let fake = Fake::saying(&[text(&format!(
             "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 3\r\n\r\n\x1f\x0b\x08"
         ))])
         .await;
@@ -162,7 +175,7 @@ async fn a_compressed_answer_is_missing_and_never_given_out_as_text() {
 #[tokio::test]
 async fn headers_are_kept_up_to_a_bound() {
     let large = "v".repeat(9_000);
-    let fake = Fake::saying(&[Say::Text(format!(
+    let fake = Fake::saying(&[text(&format!(
         "HTTP/1.1 200 OK\r\na: 1\r\nb: {large}\r\nc: {large}\r\ncontent-length: 0\r\n\r\n"
     ))])
     .await;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 /// What it does once a request is there; then it takes the next one on the same connection.
 #[derive(Clone, Debug)]
 pub(super) enum Say {
-    Text(String),
+    Bytes(Vec<u8>),
     Wait(Duration),
     Close,
 }
@@ -75,15 +75,18 @@ impl Fake {
 }
 
 pub(super) fn text(text: &str) -> Say {
-    Say::Text(text.to_owned())
+    Say::Bytes(text.into())
 }
 
 /// A whole answer.
 pub(super) fn ok(body: &str) -> Say {
-    Say::Text(format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    ))
+    bytes(body.as_bytes())
+}
+
+/// The same, of what need be no text.
+pub(super) fn bytes(body: &[u8]) -> Say {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    Say::Bytes([head.as_bytes(), body].concat())
 }
 
 /// Answers the requests of one connection; over TLS too.
@@ -111,9 +114,8 @@ async fn talk(
 async fn say(stream: &mut (impl AsyncWrite + Unpin), says: Vec<Say>) -> bool {
     for it in says {
         match it {
-            Say::Text(text) => {
-                if stream.write_all(text.as_bytes()).await.is_err() || stream.flush().await.is_err()
-                {
+            Say::Bytes(bytes) => {
+                if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
                     return false;
                 }
             }

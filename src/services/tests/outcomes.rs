@@ -70,7 +70,10 @@ async fn a_head_that_does_not_come_in_time_is_an_unknown_outcome() {
 #[tokio::test]
 async fn an_endless_head_is_bounded() {
     let fake = Fake::saying(&[
-        Say::Text(format!("HTTP/1.1 200 OK\r\na: {}", "v".repeat(1024 * 1024))),
+        text(&format!(
+            "HTTP/1.1 200 OK\r\na: {}",
+            "v".repeat(1024 * 1024)
+        )),
         Say::Wait(Duration::from_secs(10)),
     ])
     .await;

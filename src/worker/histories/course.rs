@@ -327,6 +327,7 @@ impl<'a> Course<'a> {
                         headers: BTreeMap::new(),
                         text: "{}".into(),
                         body_missing: None,
+                        has_bad_utf8: false,
                     },
                 })
             }

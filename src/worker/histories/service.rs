@@ -308,6 +308,7 @@ fn outcome(fault: Fault, number: i64) -> Result<Answer, CallError> {
             headers: BTreeMap::new(),
             text: format!("{{\"n\":{number}}}"),
             body_missing: body_missing.map(str::to_owned),
+            has_bad_utf8: false,
         })
     };
     match fault {

@@ -227,6 +227,7 @@ fn outcome(fate: Fate, n: i64) -> Result<Answer, CallError> {
             headers: BTreeMap::new(),
             text: format!("{{\"n\":{n}}}"),
             body_missing: body_missing.map(str::to_owned),
+            has_bad_utf8: false,
         })
     };
     match fate {

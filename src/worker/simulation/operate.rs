@@ -58,6 +58,7 @@ impl Course {
             headers: BTreeMap::new(),
             text: "{\"n\":0}".into(),
             body_missing: None,
+            has_bad_utf8: false,
         };
         let any = self.random.one_in(8);
         let choice = match (needs.as_str(), is_second) {

@@ -36,6 +36,7 @@ impl World for Given {
             headers: BTreeMap::new(),
             text: r#"{"ok":true,"list":[1,2,{"a":null}]}"#.to_owned(),
             body_missing: None,
+            has_bad_utf8: false,
         })))
     }
 }
