@@ -2,6 +2,7 @@
 //! names that would hide `event`.
 
 mod calls;
+mod cases;
 mod grants;
 mod imported;
 mod names;
@@ -37,6 +38,7 @@ pub(super) fn check(
         check.library();
     }
     check.functions();
+    check.cases();
     unit.ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
             Some(ASTNode::Stmt(it)) => check.statement(it),

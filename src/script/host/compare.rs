@@ -143,6 +143,52 @@ fn text(it: &Dynamic) -> Option<ImmutableString> {
     it.clone().into_immutable_string().ok().or_else(character)
 }
 
+/// Why something can be in no list like this one: all that it holds is of another kind. To look for it would say "no"
+/// each time, and nobody would learn why.
+pub(super) fn never_in(items: &[Dynamic], value: &Dynamic) -> Option<HostError> {
+    let wanted = kind(value);
+    let can_be_it = |it: &Dynamic| {
+        let kind = kind(it);
+        kind == wanted || kind == Kind::Nothing
+    };
+    if wanted == Kind::Nothing || items.iter().any(can_be_it) {
+        return None;
+    }
+    let other = items.first()?;
+    let error = HostError::new(format!(
+        "cannot look for {} in a list of {}: it is never there",
+        type_name(value),
+        type_name(other)
+    ));
+    let help = match (wanted, kind(other)) {
+        (Kind::Number, Kind::Text) => {
+            "write the numbers of the list without quotes, \
+             or make text of the number: `` `${number}` in list ``"
+        }
+        (Kind::Text, Kind::Number) => {
+            "make a number of the text: `parse_int(text) in list`, \
+             or write the numbers of the list in quotes"
+        }
+        (Kind::Truth, Kind::Text) | (Kind::Text, Kind::Truth) => {
+            "`true` and `false` are no text, and stand without quotes"
+        }
+        (Kind::Map, _) => "look for one of its fields: `x.id in list`",
+        (_, Kind::Map) => "compare a field of each: `list.some(|it| it.id == x)`",
+        (_, Kind::List) => "look in each of its lists: `list.some(|it| x in it)`",
+        (
+            Kind::Nothing
+            | Kind::Number
+            | Kind::Truth
+            | Kind::Text
+            | Kind::Money
+            | Kind::List
+            | Kind::Other,
+            _,
+        ) => return Some(error),
+    };
+    Some(error.help(help))
+}
+
 fn refusal(operator: &str, a: (&Dynamic, Kind), b: (&Dynamic, Kind)) -> HostError {
     let error = HostError::new(format!(
         "`{operator}` cannot compare {} with {}",

@@ -4,6 +4,7 @@ use super::changing::append;
 use crate::script::equal::equal;
 use crate::script::error::{HostError, ScriptResult, charge};
 use crate::script::frozen::FrozenList;
+use crate::script::host::compare::never_in;
 use crate::script::host::money::Money;
 use crate::script::limits::STRING_SIZE_BYTES_MAX;
 use crate::script::text::{type_name, value_text};
@@ -101,7 +102,7 @@ fn position(
             return Ok(Some(index));
         }
     }
-    Ok(None)
+    never_in(items, value).map_or(Ok(None), |error| Err(error.at(context)))
 }
 
 fn join(
