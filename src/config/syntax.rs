@@ -137,7 +137,9 @@ impl<'a> Mistake<'a> {
                 let rest = file.lines[*it].trim_start().strip_prefix(name);
                 rest.is_some_and(|it| it.trim_start().starts_with(['=', '.']))
             };
-            let first = (header.unwrap_or(0)..self.line).find(is_same);
+            // Within a line the first one is not far.
+            let mut lines = header.unwrap_or(0)..self.line;
+            let first = is_same(&self.line).then(|| lines.find(is_same)).flatten();
             (format!("`{}`", quoted(name)), first)
         };
         let before = first.filter(|it| *it < self.line);

@@ -254,6 +254,16 @@ fn a_key_stands_once() {
 }
 
 #[test]
+fn a_key_within_a_line_stands_once_too() {
+    refused(
+        &handler_with(r#"retry = { script = 1, script = 2 }"#),
+        "7:23",
+        "`script` stands here a second time",
+        "remove or rename one of the two",
+    );
+}
+
+#[test]
 fn a_table_that_stands_twice_is_told_once_and_not_again_for_its_keys() {
     refused(
         &file_with("[handlers.h]\nevents = [\"charge.*\"]\nscript = \"scripts/g.rhai\""),
