@@ -5,6 +5,7 @@ mod canary;
 mod unsettled;
 
 use crate::config::{Config, Handler, OrderBy};
+use crate::diagnostic::did_you_mean;
 use crate::envelope::{Parsed, Wanted};
 use crate::ledger::request::PlannedRun;
 use crate::router::Router;
@@ -129,6 +130,14 @@ impl InForce {
 
     pub fn handler(&self, name: &str) -> Option<&Arc<LoadedHandler>> {
         self.by_name.get(name).map(|at| &self.handlers[*at])
+    }
+
+    /// Why nothing can be done with a handler that is not there.
+    pub fn no_handler(&self, name: &str) -> String {
+        let names = self.handlers.iter().map(|it| &*it.handler.name);
+        let near = did_you_mean(name, names);
+        let help = near.map_or(String::new(), |it| format!(": did you mean `{it}`?"));
+        format!("there is no handler `{name}` in handlers.toml{help}")
     }
 
     /// The runs that an event gives.

@@ -43,10 +43,21 @@ impl<'a> Known<'a> {
         known.extend(self.names(|it| &it.handlers));
         let none = "handlers.toml names the handlers";
         let refused = must_be_one_of("handler", name, &known, none);
-        if refused.is_ok() || self.has_runs(name)? {
+        if refused.is_ok() || self.has_runs(Some(name), None)? {
             return Ok(());
         }
         refused
+    }
+
+    /// A script version, or what some begin with.
+    pub(super) fn version(&self, begin: &str) -> anyhow::Result<()> {
+        if self.reader.has_version(begin)? || self.has_runs(None, Some(begin))? {
+            return Ok(());
+        }
+        bail!(
+            "no script version begins with `{}`; `hookyard versions HANDLER` shows those of a handler",
+            word(begin)
+        )
     }
 
     pub(super) fn endpoint(&self, name: &str) -> anyhow::Result<()> {
@@ -89,13 +100,13 @@ impl<'a> Known<'a> {
         Ok(!found.is_empty())
     }
 
-    fn has_runs(&self, handler: &str) -> anyhow::Result<bool> {
+    fn has_runs(&self, handler: Option<&str>, version: Option<&str>) -> anyhow::Result<bool> {
         let found = self.reader.list_runs(&RunFilter {
             state: None,
-            handler: Some(handler.to_owned()),
+            handler: handler.map(str::to_owned),
             kind: None,
             since: None,
-            version: None,
+            version: version.map(str::to_owned),
             limit: 1,
         })?;
         Ok(!found.is_empty())

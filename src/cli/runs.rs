@@ -119,6 +119,8 @@ impl List {
             let known = Known::of(places, &reader)?;
             self.handler.iter().try_for_each(|it| known.handler(it))?;
             self.kind.iter().try_for_each(|it| known.kind(it))?;
+            let version = self.of_version.as_deref();
+            version.map_or(Ok(()), |it| known.version(it))?;
         }
         let mut out = Out::open();
         if self.json {

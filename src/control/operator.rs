@@ -138,7 +138,7 @@ impl Operator {
                     None => in_force.plan(&parsed, &event.endpoint, &event.scope),
                     Some(name) => match in_force.handler(name) {
                         Some(it) => vec![LoadedHandler::plan(it, &parsed, &event.scope)],
-                        None => return Reply::Refused(format!("there is no handler `{name}`")),
+                        None => return Reply::Refused(in_force.no_handler(name)),
                     },
                 };
                 planned.push((seq, runs));

@@ -242,7 +242,7 @@ impl Reloader {
             ));
         }
         let Some(loaded) = now.handler(to) else {
-            return Err(format!("there is no handler `{to}` in handlers.toml"));
+            return Err(now.no_handler(to));
         };
         let (mut moved, mut looked_at) = (0, 0);
         let mut after = RunId::default();

@@ -20,7 +20,7 @@ impl Reloader {
         let before = self.current.load_full();
         let loaded = before
             .handler(handler)
-            .ok_or_else(|| format!("there is no handler `{handler}` in handlers.toml"))?;
+            .ok_or_else(|| before.no_handler(handler))?;
         let unreadable = |it: ReadError| it.to_string();
         let decisions = self.reader().version_decisions().map_err(unreadable)?;
         let known = self.reader().versions_like(handler, version);

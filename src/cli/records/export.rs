@@ -1,7 +1,7 @@
 //! `hookyard records export`
 
 use super::{Format, body_of, each_record, must_be_known};
-use crate::cli::out::Out;
+use crate::cli::out::{Out, word};
 use crate::cli::{Places, look};
 use crate::ledger::sqlite::read::Reader;
 use anyhow::{Context, ensure};
@@ -51,7 +51,7 @@ impl Export {
                     .keys()
                     .all(|name| name == "id" || names.contains(name)),
                 "record `{}` was given a field while the records were printed; begin again",
-                it.id
+                word(&it.id)
             );
             let cells = names
                 .iter()

@@ -4,7 +4,7 @@ use super::Format;
 use super::by_hand::{done, object};
 use crate::cli::Places;
 use crate::cli::operate::Operations;
-use crate::cli::out::Out;
+use crate::cli::out::{Out, word};
 use crate::config::no_collection;
 use crate::control::{Command, RecordByHand};
 use crate::record::{RECORD_NAME_BYTES_MAX, RECORD_SIZE_BYTES_MAX};
@@ -142,7 +142,7 @@ fn from_json(collection: &str, text: &str) -> Result<Vec<RecordByHand>, String> 
         let body = object(it.body.get()).map_err(|why| {
             format!(
                 "line {number}: the body of `{}` cannot be taken: {why}",
-                it.id
+                word(&it.id)
             )
         })?;
         records.add(number, it.id, body)?;
@@ -263,7 +263,8 @@ impl<'a> Collected<'a> {
         }
         if let Some(before) = self.lines.insert(id.clone(), line) {
             return Err(format!(
-                "line {line}: record `{id}` stands on line {before} already"
+                "line {line}: record `{}` stands on line {before} already",
+                word(&id)
             ));
         }
         self.records.push(RecordByHand {

@@ -52,7 +52,7 @@ fn kept(row: &CallRow, notes: &[CallNote]) -> Call {
     let answer = row.answer.as_ref();
     let answer = answer.and_then(|it| serde_json::from_str::<Answer>(it.get()).ok());
     let mut told: Vec<String> = Vec::new();
-    match of_it().last() {
+    match of_it().next_back() {
         Some(it) if it.did != Did::New || it.differs || it.decided.is_some() => {
             told.push(said_of(it));
         }

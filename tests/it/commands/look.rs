@@ -301,6 +301,10 @@ fn a_name_that_nothing_knows_is_refused_with_the_nearest_one_and_an_empty_list_i
                 "there is no handler `piad`: did you mean `paid`?",
             ),
             (
+                &["runs", "list", "--version", "0zz"],
+                "no script version begins with `0zz`",
+            ),
+            (
                 &["versions", "piad"],
                 "there is no handler `piad`: did you mean `paid`?",
             ),

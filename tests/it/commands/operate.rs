@@ -133,7 +133,7 @@ fn a_replay_of_an_event_whose_run_is_open_is_refused() {
     );
     let complaint = refused(&host, &["replay", &it.id, "--handler", "nobody"]);
     assert!(
-        complaint.contains("there is no handler `nobody`"),
+        complaint.contains("there is no handler `nobody` in handlers.toml"),
         "{complaint}"
     );
 }

@@ -118,6 +118,15 @@ impl Reader {
             .collect()
     }
 
+    /// Whether a script version is kept that begins so.
+    pub fn has_version(&self, begin: &str) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM script_versions WHERE substr(hash, 1, length(?1)) = ?1)",
+            )?
+            .query_row([begin], |row| row.get(0))
+    }
+
     /// Whether a handler is not in the handlers.toml that is in force. What was decided about it is kept for its return.
     fn is_gone(&self, handler: &str) -> rusqlite::Result<bool> {
         let names = self.meta(HANDLERS_IN_FORCE)?;
