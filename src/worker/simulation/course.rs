@@ -299,13 +299,12 @@ impl Course {
             Name::Second | Name::Gone => ("third", "second"),
             Name::Third => ("second", "third"),
         };
-        let (from, to) = (from.to_owned(), to.to_owned());
         let dropped = self.life().looks.texts(&format!(
             "SELECT id FROM runs_open AS this WHERE (state = 'dead' AND handler <> 'first') OR (handler = '{from}' AND EXISTS (
                SELECT 1 FROM (SELECT id, handler FROM runs_open UNION ALL SELECT id, handler FROM runs_done) AS other
                WHERE other.handler = '{to}' AND other.id / 10000 = this.id / 10000))"
         ));
-        self.command(Command::MoveRuns { from, to });
+        self.ask_to_move(from, to);
         for it in dropped {
             self.command(Command::DropRun {
                 run: it[0].parse().unwrap(),

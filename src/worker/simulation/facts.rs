@@ -33,7 +33,10 @@ pub(super) struct Facts {
     /// When each pin was first seen: by handler and version.
     pub(super) pins: BTreeMap<(String, String), UnixMillis>,
     pub(super) ever_dead: BTreeSet<i64>,
+    /// Events of which a run was moved.
     pub(super) moved: BTreeSet<i64>,
+    /// What operators asked to move: from which handler to which. One may be carried out before its runs are first seen.
+    pub(super) moves: BTreeSet<(String, String)>,
     pub(super) replayed: BTreeSet<i64>,
     /// How often an operator allowed that calls of an event are made once more.
     pub(super) allowed_again: BTreeMap<i64, u32>,
@@ -78,6 +81,27 @@ impl Facts {
             calls_anew,
         };
         self.runs.insert(id, it);
+    }
+
+    /// Whether a run that acceptance made for a handler is there. It may have been moved before it was first seen; then it
+    /// is known from here on as the run that it is.
+    pub(super) fn has_run(&mut self, seq: i64, handler: &str, planned: &[String]) -> bool {
+        let range = RunId::range_of(seq);
+        let mut runs = self.runs.range(range.clone());
+        if runs.any(|it| it.1.made_for == handler) {
+            return true;
+        }
+        let mut runs = self.runs.range_mut(range);
+        let moved = runs.find(|(_, it)| {
+            let asked = (handler.to_owned(), it.made_for.clone());
+            self.moves.contains(&asked) && !planned.contains(&it.made_for)
+        });
+        let Some((_, it)) = moved else {
+            return false;
+        };
+        it.made_for = handler.to_owned();
+        self.moved.insert(seq);
+        true
     }
 
     /// How many runs of an event may make each call, by the script that they run.

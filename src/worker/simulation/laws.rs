@@ -111,10 +111,8 @@ impl Course {
         }
         for (id, it) in self.acknowledged.lock().unwrap().iter() {
             for handler in &it.planned {
-                let mut runs = self.facts.runs.range(RunId::range_of(it.seq));
-                let has_one = runs.any(|run| run.1.made_for == *handler);
                 assert!(
-                    has_one,
+                    self.facts.has_run(it.seq, handler, &it.planned),
                     "{id} was acknowledged and has no run of `{handler}`"
                 );
             }

@@ -170,11 +170,15 @@ impl Course {
             _ => ("third", "second"),
         };
         self.note("move runs", format!("{from} {to}"));
-        self.command(Command::MoveRuns {
-            from: from.into(),
-            to: to.into(),
-        });
+        self.ask_to_move(from, to);
         true
+    }
+
+    pub(super) fn ask_to_move(&mut self, from: &str, to: &str) {
+        let asked = (from.to_owned(), to.to_owned());
+        self.facts.moves.insert(asked.clone());
+        let (from, to) = asked;
+        self.command(Command::MoveRuns { from, to });
     }
 
     /// Every script looks at it, and none may change it.
