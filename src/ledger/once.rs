@@ -32,7 +32,8 @@ pub struct Standing {
     pub state: CallState,
     /// Rises when a refused call is made anew.
     pub generation: i64,
-    /// It has no answer, and its owner is ready or waiting: it may be on its way right now.
+    /// It has no answer, and its owner is ready or waiting: it may be on its way right now. Not so if the owner waits in
+    /// its lane until the run that asks is out of the way: they would wait for each other.
     pub is_under_way: bool,
     /// It has no answer, and its owner is dead until somebody says what became of it.
     pub waits_for_word: bool,

@@ -145,7 +145,8 @@ pub struct JournalEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallState {
-    /// Written down; whether it was sent is not known.
+    /// Written down; whether it took effect is not known. It was not sent, or never answered, or sent again and answered
+    /// in a way that does not tell what became of an earlier sending.
     Intended,
     /// Answered for good; never sent again.
     Settled,

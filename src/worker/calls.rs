@@ -320,7 +320,7 @@ async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
         .wire
         .send(attempt, turn, &prepared, key)
         .await;
-    let state = state_after(&sent, &request, before);
+    let state = state_after(&sent, &request, before, word);
     let answer = sent.as_ref().ok().cloned();
     if state != CallState::Unsettled || answer.is_some() {
         entry.answer = answer.clone();

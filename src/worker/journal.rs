@@ -129,8 +129,22 @@ impl Journal {
         let all: Vec<usize> = (0..self.entries.len()).filter(remembered).collect();
         let is_same = |at: &&usize| asked.is_what(&self.entries[**at], content);
         let is_free = |at: &&usize| self.taken_by[**at].is_none();
+        // An edited script has made another call since this one failed, maybe in its place: now both would happen.
+        let replaced_by = |at: usize| {
+            let it = &self.entries[at];
+            let since = all.iter().filter(is_free).copied();
+            let is_other =
+                |other: &JournalEntry| other.number > it.number && other.version != it.version;
+            let mut since = since.filter(|other| is_other(&self.entries[*other]));
+            since.next().filter(|_| it.state == CallState::Unsettled)
+        };
+        let at_unless_replaced = |at: usize| match (replaced_by(at), matching) {
+            (None, _) | (Some(_), Matching::Again { .. }) => Place::At(at),
+            (Some(other), Matching::Reuse) => Place::At(other),
+            (Some(_), Matching::Usual) => Place::Uncertain,
+        };
         if let Some(at) = all.iter().filter(is_free).find(is_same) {
-            return Place::At(*at);
+            return at_unless_replaced(*at);
         }
         // This very call was made before, and its entry has served for another one: sent again it would happen twice.
         let is_lost = |at: &&usize| {
@@ -163,7 +177,7 @@ impl Journal {
         };
         // An unchanged script that says something else now, because the world changed: it is the same call.
         if let Some(at) = left().find(|at| self.entries[**at].version == asked.version) {
-            return Place::At(*at);
+            return at_unless_replaced(*at);
         }
         // After a failure that was answered, an edited script may say something else.
         let meant: Vec<usize> = left()

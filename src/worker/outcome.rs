@@ -8,14 +8,19 @@ use crate::ledger::request::{CallState, JournalEntry};
 use crate::run::RunId;
 use crate::services::CallError;
 
-/// What a sending makes of its call; `before`: what it was, when it was sent before.
+/// What a sending makes of its call; `before`: what it was, when it was sent before; `word`: what an operator has said
+/// of it since.
 pub(super) fn state_after(
     sent: &Result<Answer, CallError>,
     request: &Request,
     before: Option<CallState>,
+    word: Option<ChoiceName>,
 ) -> CallState {
+    let is_unknown = before == Some(CallState::Intended) && word != Some(ChoiceName::Resend);
     match sent {
         Ok(answer) if answer.is_accepted_by(request) => CallState::Settled,
+        // This sending did nothing; one that was never answered may have taken effect all the same.
+        Ok(answer) if is_unknown && !tells_of_earlier(answer.status) => CallState::Intended,
         Ok(answer) => match answer.status {
             408 | 409 | 425 | 429 | 500..=599 => CallState::Unsettled,
             _ => CallState::Refused,
@@ -25,6 +30,15 @@ pub(super) fn state_after(
             before.unwrap_or(CallState::Unsent)
         }
         Err(CallError::OutcomeUnknown { .. }) => CallState::Intended,
+    }
+}
+
+/// Whether a service says by this status that the very same call, with its key, had not taken effect before either: it
+/// has looked at the call, and refuses it. A service that is ill, or somebody on the way to it, has not looked.
+fn tells_of_earlier(status: u16) -> bool {
+    match status {
+        401 | 403 | 404 | 405 | 407 | 408 | 409 | 421 | 423 | 425 | 426 | 429 => false,
+        _ => (400..=499).contains(&status),
     }
 }
 
@@ -48,8 +62,15 @@ pub(super) fn outcome_unknown(
         ),
         Some(_) => return None,
     };
+    let answer = match &entry.answer {
+        None => "no answer came".to_owned(),
+        Some(it) => format!(
+            "the answer {} that came when it was sent again does not tell whether it took effect the first time",
+            it.status
+        ),
+    };
     Some(format!(
-        "outcome unknown: {} {} to `{}` was written down at {} and no answer came; {because}. Look at the service, then: \
+        "outcome unknown: {} {} to `{}` was written down at {} and {answer}; {because}. Look at the service, then: \
          `hookyard runs retry {run} --settle 200` if it has taken effect, `hookyard runs retry {run} --resend` if it has not",
         entry.method, entry.url, entry.service, entry.intended_at
     ))
@@ -73,35 +94,61 @@ mod tests {
     use crate::call::Method;
     use std::collections::BTreeMap;
 
-    #[test]
-    fn only_answers_that_may_change_leave_a_call_open() {
+    fn after(status: u16, before: Option<CallState>, word: Option<ChoiceName>) -> CallState {
         let request = Request {
             service: "books".into(),
             method: Method::Post,
             path: "/x".into(),
             headers: BTreeMap::new(),
             body: None,
-            accept: vec![404],
+            accept: vec![418],
             once: None,
         };
-        let after = |status| {
-            let answer = Answer {
-                status,
-                headers: BTreeMap::new(),
-                text: String::new(),
-                body_missing: Some("it was cut".into()),
-                has_bad_utf8: false,
-            };
-            state_after(&Ok(answer), &request, None)
+        let answer = Answer {
+            status,
+            headers: BTreeMap::new(),
+            text: String::new(),
+            body_missing: Some("it was cut".into()),
+            has_bad_utf8: false,
         };
-        for status in [200, 201, 204, 404] {
-            assert_eq!(after(status), CallState::Settled, "{status}");
+        state_after(&Ok(answer), &request, before, word)
+    }
+
+    #[test]
+    fn only_answers_that_may_change_leave_a_call_open() {
+        for before in [None, Some(CallState::Unsettled)] {
+            for status in [200, 201, 204, 418] {
+                assert_eq!(after(status, before, None), CallState::Settled, "{status}");
+            }
+            for status in [408, 409, 425, 429, 500, 502, 503] {
+                assert_eq!(
+                    after(status, before, None),
+                    CallState::Unsettled,
+                    "{status}"
+                );
+            }
+            for status in [301, 400, 401, 403, 404, 422] {
+                assert_eq!(after(status, before, None), CallState::Refused, "{status}");
+            }
         }
-        for status in [408, 409, 425, 429, 500, 502, 503] {
-            assert_eq!(after(status), CallState::Unsettled, "{status}");
+    }
+
+    /// It may have taken effect: a new call in its place could do it twice.
+    #[test]
+    fn what_was_never_answered_stays_unknown_until_an_answer_tells_of_it() {
+        let unknown = |status| after(status, Some(CallState::Intended), None);
+        for status in [200, 204, 418] {
+            assert_eq!(unknown(status), CallState::Settled, "{status}");
         }
-        for status in [301, 400, 401, 403, 422] {
-            assert_eq!(after(status), CallState::Refused, "{status}");
+        for status in [301, 401, 403, 404, 408, 409, 425, 429, 500, 503] {
+            assert_eq!(unknown(status), CallState::Intended, "{status}");
         }
+        for status in [400, 402, 410, 413, 422] {
+            assert_eq!(unknown(status), CallState::Refused, "{status}");
+        }
+        // Somebody has looked, and it had not taken effect.
+        let resent = |status| after(status, Some(CallState::Intended), Some(ChoiceName::Resend));
+        assert_eq!(resent(503), CallState::Unsettled);
+        assert_eq!(resent(404), CallState::Refused);
     }
 }

@@ -169,7 +169,7 @@ impl Sight {
             .as_deref()
             .filter(|_| !self.journal.has_settled_by_name(&asked))
         {
-            match lock(reader).once(&request.service, name) {
+            match lock(reader).once(&request.service, name, self.run) {
                 Ok(row) => self.once = row,
                 Err(error) => return Some(Err(unreadable(error))),
             }

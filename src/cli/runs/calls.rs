@@ -109,7 +109,7 @@ fn is_sent(it: &CallNote) -> bool {
 fn meaning(state: CallState) -> Option<&'static str> {
     match state {
         CallState::Settled => None,
-        CallState::Intended => Some("whether it arrived is not known"),
+        CallState::Intended => Some("whether it took effect is not known"),
         CallState::Unsettled => Some("to be sent again with the same key"),
         CallState::Refused => Some("forgotten: the next attempt makes a new call"),
         CallState::Unsent => Some("it never left"),

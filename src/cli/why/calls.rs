@@ -129,7 +129,10 @@ pub(in crate::cli) fn said_of(note: &CallNote) -> String {
 
 /// What an attempt did with a call, in words.
 fn said(note: &CallNote) -> String {
-    let became = note.became.map(became).unwrap_or_default();
+    let became = note
+        .became
+        .map(|it| became(it, note.status))
+        .unwrap_or_default();
     let did = match note.did {
         Did::New => became,
         Did::SentAgain => match note.run {
@@ -163,17 +166,20 @@ fn said(note: &CallNote) -> String {
     format!("{did}{differs}{decided}")
 }
 
-fn became(state: CallState) -> String {
-    match state {
-        CallState::Settled => "settled".into(),
-        CallState::Intended => format!("{RED}no answer{RED:#}: its outcome is unknown"),
-        CallState::Unsettled => {
+fn became(state: CallState, status: Option<u16>) -> String {
+    match (state, status) {
+        (CallState::Settled, _) => "settled".into(),
+        (CallState::Intended, None) => format!("{RED}no answer{RED:#}: its outcome is unknown"),
+        (CallState::Intended, Some(_)) => format!(
+            "{YELLOW}unknown as before{YELLOW:#}: this answer does not tell whether it took effect when it was sent earlier"
+        ),
+        (CallState::Unsettled, _) => {
             format!("{YELLOW}unsettled{YELLOW:#}: to be sent again with the same key")
         }
-        CallState::Refused => {
+        (CallState::Refused, _) => {
             format!("{RED}refused{RED:#} and forgotten: the next attempt makes a new call")
         }
-        CallState::Unsent => format!("{RED}unsent{RED:#}: it never left"),
+        (CallState::Unsent, _) => format!("{RED}unsent{RED:#}: it never left"),
     }
 }
 
@@ -240,10 +246,10 @@ fn made(call: &CallRow, is_answered_later: bool) -> Vec<String> {
     };
     let state = CallState::parse(&call.state).map_or(call.state.clone(), |state| match state {
         CallState::Intended => {
-            format!("{YELLOW}intended{YELLOW:#}: whether it arrived is not known")
+            format!("{YELLOW}intended{YELLOW:#}: whether it took effect is not known")
         }
         CallState::Settled | CallState::Unsettled | CallState::Refused | CallState::Unsent => {
-            became(state)
+            became(state, None)
         }
     });
     let decided = match &call.decided {

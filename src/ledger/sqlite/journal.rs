@@ -21,7 +21,13 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
     let entry = &it.entry;
     let named = entry.once.as_deref().zip(it.once.as_ref());
     if let Some((name, intent)) = named
-        && !once::is_as_expected(&tables.connection, &entry.service, name, intent)?
+        && !once::is_as_expected(
+            &tables.connection,
+            &entry.service,
+            name,
+            it.claim.id,
+            intent,
+        )?
     {
         return Ok(Applied::Stale);
     }

@@ -11,26 +11,41 @@ use std::time::Duration;
 /// A row whose owner is still open is looked at again after this.
 const KEPT_FOR_ITS_OWNER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What [`standing`] reads, for the run that asks in `?3`.
+macro_rules! standing_columns {
+    () => {
+        "run, number, state, generation, (SELECT state FROM runs_open WHERE id = run),
+         (SELECT 1 FROM runs_open WHERE id = run AND needs = 'outcome_unknown'
+          AND coalesce(needs_call, number) = number),
+         EXISTS (SELECT 1 FROM runs_open AS owner JOIN runs_open AS asks ON asks.id = ?3
+          WHERE owner.id = run AND asks.id < owner.id AND asks.handler = owner.handler AND asks.lane = owner.lane)"
+    };
+}
+
 impl Reader {
-    /// The call of this name at a service.
-    pub fn once(&self, service: &str, name: &str) -> rusqlite::Result<Option<OnceCall>> {
+    /// The call of this name at a service, as it stands for a run that asks for it.
+    pub fn once(
+        &self,
+        service: &str,
+        name: &str,
+        asks: RunId,
+    ) -> rusqlite::Result<Option<OnceCall>> {
         self.connection
-            .prepare_cached(
-                "SELECT run, number, state, generation, (SELECT state FROM runs_open WHERE id = run),
-                   (SELECT 1 FROM runs_open WHERE id = run AND needs = 'outcome_unknown'
-                    AND coalesce(needs_call, number) = number),
-                   path, request, content, idempotency_key, intended_at, answer
-                 FROM once WHERE service = ?1 AND name = ?2",
-            )?
-            .query_row([service, name], |row| {
-                let answer: Option<String> = row.get(11)?;
+            .prepare_cached(concat!(
+                "SELECT ",
+                standing_columns!(),
+                ", path, request, content, idempotency_key, intended_at, answer
+                 FROM once WHERE service = ?1 AND name = ?2"
+            ))?
+            .query_row(params![service, name, asks.0], |row| {
+                let answer: Option<String> = row.get(12)?;
                 Ok(OnceCall {
                     standing: standing(row)?,
-                    path: row.get(6)?,
-                    request: row.get(7)?,
-                    content: row.get(8)?,
-                    idempotency_key: row.get(9)?,
-                    intended_at: UnixMillis(row.get(10)?),
+                    path: row.get(7)?,
+                    request: row.get(8)?,
+                    content: row.get(9)?,
+                    idempotency_key: row.get(10)?,
+                    intended_at: UnixMillis(row.get(11)?),
                     answer: answer.and_then(|it| serde_json::from_str(&it).ok()),
                 })
             })
@@ -38,21 +53,21 @@ impl Reader {
     }
 }
 
-/// Whether the call still stands as it did when the intent was decided.
+/// Whether the call still stands for this run as it did when the intent was decided.
 pub(super) fn is_as_expected(
     connection: &Connection,
     service: &str,
     name: &str,
+    run: RunId,
     intent: &OnceIntent,
 ) -> rusqlite::Result<bool> {
     let found = connection
-        .prepare_cached(
-            "SELECT run, number, state, generation, (SELECT state FROM runs_open WHERE id = run),
-               (SELECT 1 FROM runs_open WHERE id = run AND needs = 'outcome_unknown'
-                AND coalesce(needs_call, number) = number)
-             FROM once WHERE service = ?1 AND name = ?2",
-        )?
-        .query_row([service, name], standing)
+        .prepare_cached(concat!(
+            "SELECT ",
+            standing_columns!(),
+            " FROM once WHERE service = ?1 AND name = ?2"
+        ))?
+        .query_row(params![service, name, run.0], standing)
         .optional()?;
     Ok(found == intent.expected)
 }
@@ -248,12 +263,14 @@ pub(super) fn prune(
     Ok(())
 }
 
-/// Reads `run, number, state, generation`, the state of the owner's run, and whether that waits for a word about the call.
+/// Reads `run, number, state, generation`, the state of the owner's run, whether that waits for a word about the call, and
+/// whether it waits in its lane for the run that asks.
 fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     let state: String = row.get(2)?;
     let state = CallState::parse(&state).unwrap_or(CallState::Intended);
     let of_owner: Option<String> = row.get(4)?;
     let needs_word: Option<bool> = row.get(5)?;
+    let is_behind: bool = row.get(6)?;
     let is_unanswered = state == CallState::Intended;
     let (may_go_on, is_dead) = match of_owner.as_deref().and_then(State::parse) {
         Some(State::Ready | State::Waiting) => (true, false),
@@ -265,7 +282,7 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
         number: row.get(1)?,
         state,
         generation: row.get(3)?,
-        is_under_way: is_unanswered && may_go_on,
+        is_under_way: is_unanswered && may_go_on && !is_behind,
         waits_for_word: is_unanswered && is_dead && needs_word == Some(true),
     })
 }

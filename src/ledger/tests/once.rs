@@ -49,8 +49,13 @@ fn entry(service: &str, name: &str, key: &str) -> JournalEntry {
 }
 
 impl Scene {
+    /// As it stands for the second run.
     fn once(&self, name: &str) -> Option<OnceCall> {
-        self.reader().once("s", name).unwrap()
+        self.once_for(run(2), name)
+    }
+
+    fn once_for(&self, asks: RunId, name: &str) -> Option<OnceCall> {
+        self.reader().once("s", name, asks).unwrap()
     }
 
     /// A run writes its call `n` down, which stands as the last argument says.
@@ -173,6 +178,32 @@ async fn a_call_that_is_taken_over_is_nobody_elses_any_more_and_a_late_answer_se
     assert_eq!(scene.once("n").unwrap().standing.state, CallState::Intended);
     scene.end(claim(1, 0), "k1", CallState::Settled).await;
     assert_eq!(scene.once("n").unwrap().standing.state, CallState::Intended);
+}
+
+/// They would wait for each other: the owner until the run before it is out of the way, and that one for the owner's call.
+#[tokio::test]
+async fn a_call_whose_owner_waits_in_its_lane_for_the_run_that_asks_is_not_under_way_for_that_run()
+{
+    let scene = Scene::new();
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        scene.accept(id, &["h"]).await;
+    }
+    let one_lane = [(run(1), Lane(7)), (run(2), Lane(7)), (run(3), Lane(8))];
+    let lanes = one_lane.to_vec();
+    scene.order(Order::Relane { lanes }).await.unwrap();
+    assert_eq!(scene.intend(claim(2, 0), "k0", None).await, Applied::Done);
+    let is_under_way = |asks| scene.once_for(asks, "n").unwrap().standing.is_under_way;
+    assert!(is_under_way(run(3)));
+    assert!(!is_under_way(run(1)));
+    let seen = scene.once_for(run(3), "n");
+    let decided_for_another = scene.intend(claim(1, 0), "k0", seen.as_ref()).await;
+    assert_eq!(decided_for_another, Applied::Stale);
+    let seen = scene.once_for(run(1), "n");
+    assert_eq!(
+        scene.intend(claim(1, 0), "k0", seen.as_ref()).await,
+        Applied::Done
+    );
+    assert_eq!(scene.once("n").unwrap().standing.owner, run(1));
 }
 
 #[tokio::test]

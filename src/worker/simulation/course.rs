@@ -8,6 +8,7 @@ use super::model::{self, Fate, Services};
 use super::random::Random;
 use crate::clock::UnixMillis;
 use crate::control::Command;
+use crate::run::RunId;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -286,9 +287,10 @@ impl Course {
         panic!("this does not come to its end: {}", self.told());
     }
 
-    /// As an operator would: pins are taken back, runs of a handler that is gone go to the one that there is, and dead
+    /// As an operator would: calls that others wait for are settled, pins are taken back, runs of a handler that is gone go to the one that there is, and dead
     /// ones that block their lanes are dropped.
     fn put_in_order(&mut self) {
+        self.settle_what_others_wait_for();
         for handler in ["first", "second", "third"] {
             self.command(Command::Rollback {
                 handler: handler.into(),
@@ -306,9 +308,7 @@ impl Course {
         ));
         self.ask_to_move(from, to);
         for it in dropped {
-            self.command(Command::DropRun {
-                run: it[0].parse().unwrap(),
-            });
+            self.ask_to_drop(RunId(it[0].parse().unwrap()));
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Facts {
     /// What operators asked to move: from which handler to which. One may be carried out before its runs are first seen.
     pub(super) moves: BTreeSet<(String, String)>,
     pub(super) replayed: BTreeSet<i64>,
+    /// Runs that operators asked to drop; their events may be over and deleted before a look sees it.
+    pub(super) asked_to_drop: BTreeSet<i64>,
     /// How often an operator allowed that calls of an event are made once more.
     pub(super) allowed_again: BTreeMap<i64, u32>,
     /// Events of which an operator said that a call took effect, or is another one.

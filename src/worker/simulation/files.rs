@@ -9,8 +9,8 @@ pub(super) const ATTEMPTS_MAX: i64 = 4;
 pub(super) const EVENTS_KEPT_HOURS: u64 = 48;
 
 /// What an event asks of a script.
-pub(super) const MOODS: [&str; 9] = [
-    "plain", "call", "calls", "mail", "skip", "fail", "later", "throw", "pry",
+pub(super) const MOODS: [&str; 10] = [
+    "plain", "call", "calls", "mail", "named", "skip", "fail", "later", "throw", "pry",
 ];
 
 /// The text of a script.
@@ -221,6 +221,9 @@ if it.mood == "calls" {{
     service("books").post("/paid", #{{ about: about, n: 2, got: got{note} }});
 }}
 if it.mood == "mail" {{ service("mail").post("/letters", #{{ about: about, n: 1{note} }}); }}
+if it.mood == "named" {{
+    service("books").post("/named", #{{ about: "named " + it.id, n: 1{note} }}, #{{ once: "named-" + it.id }});
+}}
 if it.mood == "skip" {{ skip("said so"); }}
 if it.mood == "fail" {{ fail("said so"); }}
 if it.mood == "later" && service("books").get("/ready").body.n % 3 != 0 {{ retry_in("5m", "not yet"); }}

@@ -28,7 +28,11 @@ impl Course {
         &self.facts.events[&seq].0
     }
 
-    fn mood_of(&self, seq: i64) -> &'static str {
+    fn object_of(&self, seq: i64) -> String {
+        format!("in_{}", self.sent[self.id_of(seq)].object)
+    }
+
+    pub(super) fn mood_of(&self, seq: i64) -> &'static str {
         self.sent[self.id_of(seq)].mood
     }
 
@@ -123,7 +127,8 @@ impl Course {
             panic!("run {id} is lost\n{}", self.told());
         }
         let is_open = |it: &&i64| self.facts.runs[*it].ended.is_none() && !there.contains(it);
-        if let Some(id) = self.facts.runs.keys().find(is_open) {
+        let unjustified = |it: &&i64| is_open(it) && !self.facts.asked_to_drop.contains(*it);
+        if let Some(id) = self.facts.runs.keys().find(unjustified) {
             panic!("run {id} was open, and is deleted");
         }
     }
@@ -142,7 +147,7 @@ impl Course {
                 "ready" => {}
                 "waiting" => {
                     assert!(due.is_empty() != waits_for.is_empty(), "{it:?}");
-                    let calls = matches!(mood, "call" | "calls" | "mail" | "later");
+                    let calls = matches!(mood, "call" | "calls" | "mail" | "named" | "later");
                     assert!(waits_for.is_empty() || calls, "{it:?}");
                 }
                 "held" => {
@@ -168,7 +173,8 @@ impl Course {
                         }
                         // An answer that it sends along is another when the script was edited.
                         it if it.starts_with("calls changed") => {
-                            mood == "calls" || (facts.was_edited && mood.starts_with("call"))
+                            let makes_calls = matches!(mood, "call" | "mail");
+                            mood == "calls" || (facts.was_edited && makes_calls)
                         }
                         it if it.starts_with("the host ended") => facts.kills >= BLAME_MAX,
                         _ => false,

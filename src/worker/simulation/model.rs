@@ -41,6 +41,10 @@ pub(super) const FATES: [Fate; 9] = [
 struct Pending {
     service: String,
     key: Option<String>,
+    /// The event by whose allowance it went out once more.
+    allowed: Option<String>,
+    /// The service has not seen its key before.
+    is_first: bool,
     reply: oneshot::Sender<Result<Answer, CallError>>,
 }
 
@@ -80,13 +84,14 @@ pub(super) fn install() -> Rc<RefCell<Services>> {
 
 impl Services {
     fn sent(&mut self, prepared: &Prepared, key: Option<&str>) -> Exchange {
-        if let Some(key) = key {
-            self.look_at(prepared, key);
-        }
+        let is_first = key.is_some_and(|it| !self.by_key.contains_key(it));
+        let allowed = key.and_then(|it| self.look_at(prepared, it));
         let (reply, answer) = oneshot::channel();
         self.pending.push_back(Pending {
             service: prepared.service.clone(),
             key: key.map(str::to_owned),
+            allowed,
+            is_first,
             reply,
         });
         Box::pin(async move {
@@ -98,7 +103,8 @@ impl Services {
         })
     }
 
-    fn look_at(&mut self, prepared: &Prepared, key: &str) {
+    /// The event whose allowance this uses up, if it does.
+    fn look_at(&mut self, prepared: &Prepared, key: &str) -> Option<String> {
         let bytes = serde_json::to_string(prepared).unwrap();
         let body: serde_json::Value =
             serde_json::from_str(prepared.body.as_deref().unwrap_or_default()).unwrap();
@@ -119,16 +125,17 @@ impl Services {
                 .push(format!("a key goes out with other bytes: {about}"));
         }
         let event = about.split(' ').nth(1).unwrap();
-        let allowed = || self.resendable.iter().position(|it| it == event);
+        let mut allowed = None;
         if known.is_unanswered && !known.honours_keys {
-            match allowed() {
-                Some(at) => drop(self.resendable.remove(at)),
+            match self.resendable.iter().position(|it| it == event) {
+                Some(at) => allowed = Some(self.resendable.remove(at)),
                 None => self.violations.push(format!(
                     "sent again, and nobody knows whether it arrived: {about}"
                 )),
             }
         }
         known.is_unanswered = true;
+        allowed
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -175,6 +182,13 @@ impl Services {
                 | Fate::Conflict
                 | Fate::Refused => false,
             };
+        }
+        if fate == Fate::NotSent {
+            self.resendable.extend(it.allowed);
+            if let Some(key) = it.key.as_ref().filter(|_| it.is_first) {
+                // The service has not seen it now either, and it may become another call's.
+                self.by_key.remove(key);
+            }
         }
         let told = format!("{fate:?} {} {:?}", it.service, it.key);
         let _ = it.reply.send(outcome(fate, self.answers));

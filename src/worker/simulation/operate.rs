@@ -53,21 +53,14 @@ impl Course {
             },
         };
         let is_second = self.random.one_in(2);
-        let answer = Answer {
-            status: 200,
-            headers: BTreeMap::new(),
-            text: "{\"n\":0}".into(),
-            body_missing: None,
-            has_bad_utf8: false,
-        };
         let any = self.random.one_in(8);
         let choice = match (needs.as_str(), is_second) {
             ("calls_changed", false) => Some(Choice::Again),
             ("calls_changed", true) => Some(Choice::Reuse),
             ("outcome_unknown", false) => Some(Choice::Resend),
-            ("outcome_unknown", true) => Some(Choice::Settle { answer }),
+            ("outcome_unknown", true) => Some(it_took_effect()),
             (_, false) if any => Some(Choice::Resend),
-            (_, true) if any => Some(Choice::Settle { answer }),
+            (_, true) if any => Some(it_took_effect()),
             (_, _) => None,
         };
         let seq = run.event_seq();
@@ -108,8 +101,13 @@ impl Course {
             return false;
         };
         self.note("drop", run);
-        self.command(Command::DropRun { run: run.0 });
+        self.ask_to_drop(run);
         true
+    }
+
+    pub(super) fn ask_to_drop(&mut self, run: RunId) {
+        self.facts.asked_to_drop.insert(run.0);
+        self.command(Command::DropRun { run: run.0 });
     }
 
     fn replay(&mut self) -> bool {
@@ -181,6 +179,24 @@ impl Course {
         self.command(Command::MoveRuns { from, to });
     }
 
+    /// Others wait until somebody says what became of a call with a name.
+    pub(super) fn settle_what_others_wait_for(&mut self) {
+        let unknown = self.life().looks.texts(
+            "SELECT id FROM runs_open WHERE state = 'dead' AND needs = 'outcome_unknown' ORDER BY id",
+        );
+        for it in unknown {
+            let run = RunId(it[0].parse().unwrap());
+            if self.mood_of(run.event_seq()) == "named" {
+                self.facts.settled_by_hand.insert(run.event_seq());
+                self.command(Command::RetryRun {
+                    run: run.0,
+                    choice: Some(it_took_effect()),
+                    by: "somebody".into(),
+                });
+            }
+        }
+    }
+
     /// Every script looks at it, and none may change it.
     fn write_a_record(&mut self) -> bool {
         self.facts.rate += 1;
@@ -234,5 +250,17 @@ impl Course {
         life.runtime.spawn(async move {
             reloader.reload(is_asked_for).await;
         });
+    }
+}
+
+fn it_took_effect() -> Choice {
+    Choice::Settle {
+        answer: Answer {
+            status: 200,
+            headers: BTreeMap::new(),
+            text: "{\"n\":0}".into(),
+            body_missing: None,
+            has_bad_utf8: false,
+        },
     }
 }

@@ -1,7 +1,9 @@
 //! Nobody's edit silently books twice.
 
 use super::{SOON, bodies, dead, done, edit, host, pay, run_id, told};
-use crate::support::{FakeService, Host, eventually};
+use crate::support::{Asked, FakeService, Host, Reaction, eventually};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const END: &str = "records(\"booked\").set(\"it\", #{});";
 
@@ -59,6 +61,60 @@ fn the_only_call_with_another_body_counts_as_made() {
         story.contains("matched although its body differs"),
         "{story}"
     );
+}
+
+/// The answer to the first sending was lost, the ones after it say that the service is ill: it may have done its work.
+#[test]
+fn a_call_that_was_never_answered_stays_the_same_call_after_answers_that_do_not_tell() {
+    let service = FakeService::start();
+    let is_well = Arc::new(AtomicBool::new(false));
+    let well = is_well.clone();
+    let mut sent = 0;
+    service.react(move |_: &Asked| {
+        sent += 1;
+        match (sent, well.load(Ordering::Relaxed)) {
+            (1, _) => Reaction::answer(200, "{}").cut_after(0),
+            (_, false) => Reaction::answer(503, ""),
+            (_, true) => Reaction::answer(200, "{}"),
+        }
+    });
+    let host = host(&service, "", &format!("{}{END}", posts(&["a"])));
+    pay(&host);
+    eventually(SOON, || service.asked().len() > 2);
+    edit(&host, &format!("{}{END}", posts(&["b"])));
+    is_well.store(true, Ordering::Relaxed);
+    done(&host);
+    let all = bodies(&service);
+    assert!(all.iter().all(|it| *it == all[0]), "{all:?}");
+    assert_eq!(service.times_by_key().len(), 1);
+    let event = host.ledger().texts("SELECT id FROM events").remove(0);
+    let story = told(&host, &["why", &event], true);
+    assert!(story.contains("unknown as before"), "{story}");
+}
+
+#[test]
+fn an_edit_that_is_taken_back_sends_no_failed_call_after_the_one_that_took_its_place() {
+    let service = FakeService::start();
+    service.react(|it: &Asked| {
+        let status = if it.body.contains('b') { 200 } else { 503 };
+        Reaction::answer(status, "{}")
+    });
+    let before = format!("{}{END}", posts(&["a"]));
+    let host = host(&service, "", &before);
+    pay(&host);
+    let ledger = host.ledger();
+    eventually(SOON, || ledger.number("SELECT count(*) FROM attempts") > 0);
+    edit(&host, &format!("{}throw \"not yet\";", posts(&["b"])));
+    let settled = || ledger.number("SELECT count(*) FROM journal WHERE state = 'settled'");
+    eventually(SOON, || settled() == 1);
+    edit(&host, &before);
+    let why = dead(&host);
+    assert!(why.starts_with("calls changed"), "{why}");
+    let sent = bodies(&service);
+    assert_eq!(sent.last().unwrap(), "{\"what\":\"b\"}", "{sent:?}");
+    told(&host, &["runs", "retry", &run_id(&host), "--reuse"], true);
+    done(&host);
+    assert_eq!(bodies(&service), sent);
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_call_of_an_attempt_that_was_never_reported_is_told_all_the_same() {
     let lines = plain(&lines(&story, NOW));
     assert_eq!(lines[1], "  in attempts of which there is no report");
     assert!(
-        lines[2].ends_with("intended: whether it arrived is not known"),
+        lines[2].ends_with("intended: whether it took effect is not known"),
         "{}",
         lines[2]
     );

@@ -27,24 +27,48 @@ impl Course {
         let services = self.services.borrow();
         services.effects().into_iter().find_map(|(about, times)| {
             let mut words = about.split(' ');
-            let (script, event) = (words.next()?, words.next()?);
-            let seq = *self.facts.events.iter().find(|it| it.1.0 == event)?.0;
-            let allowed = self.facts.may_call(seq, script);
+            let (script, of) = (words.next()?, words.next()?);
+            let allowed = match script {
+                "named" => 1 + self.allowed_again_about(of),
+                _ => {
+                    let seq = *self.facts.events.iter().find(|it| it.1.0 == of)?.0;
+                    self.facts.may_call(seq, script)
+                }
+            };
             (allowed < times).then(|| format!("{about} took effect {times} times, of {allowed}"))
         })
     }
 
-    /// A run that is done has made its call, unless an operator said that it was made.
+    /// How often an operator allowed that calls of events about an object are made once more.
+    fn allowed_again_about(&self, object: &str) -> u32 {
+        let all = self.facts.allowed_again.iter();
+        let its = all.filter(|(seq, _)| self.object_of(**seq) == object);
+        its.map(|(_, times)| times).sum()
+    }
+
+    /// A run that is done has made its call, or another one that has the same name, unless an operator said that it was
+    /// made.
     fn missing(&self) -> Option<String> {
         let services = self.services.borrow();
         self.facts.runs.iter().find_map(|(id, run)| {
             let seq = RunId(*id).event_seq();
-            let calls = matches!(self.mood_of(seq), "call" | "mail");
-            let is_done = run.ended.as_deref() == Some("done");
-            if !calls || !is_done || self.facts.settled_by_hand.contains(&seq) {
+            let script = script_of(&run.handler);
+            let (about, answered_by_hand) = match self.mood_of(seq) {
+                "call" | "mail" => {
+                    let by_hand = self.facts.settled_by_hand.contains(&seq);
+                    (format!("{script} {} 1", self.id_of(seq)), by_hand)
+                }
+                "named" => {
+                    let object = self.object_of(seq);
+                    let mut by_hand = self.facts.settled_by_hand.iter();
+                    let by_hand = by_hand.any(|it| self.object_of(*it) == object);
+                    (format!("named {object} 1"), by_hand)
+                }
+                _ => return None,
+            };
+            if answered_by_hand || run.ended.as_deref() != Some("done") {
                 return None;
             }
-            let about = format!("{} {} 1", script_of(&run.handler), self.id_of(seq));
             (services.took_effect(&about) == 0).then(|| format!("run {id} is done without {about}"))
         })
     }
