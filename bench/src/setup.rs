@@ -22,8 +22,8 @@ pub(crate) fn two_records() -> Setup {
     )
 }
 
-/// The same, and beside it a handler whose runs wait for a service.
-pub(crate) fn waiting(service_url: &str, connections_max: u64) -> Setup {
+/// The same, and beside it a handler whose runs wait for a service, unless its script calls nothing.
+pub(crate) fn waiting(service_url: &str, connections_max: u64, script: &str) -> Setup {
     let handlers = format!(
         "{TWO_RECORDS_HANDLER}\n\
          [services.slow]\nurl = \"{service_url}\"\ntimeout = \"60s\"\nprivate_network = true\n\
@@ -35,7 +35,7 @@ pub(crate) fn waiting(service_url: &str, connections_max: u64) -> Setup {
         &handlers,
         vec![
             ("scripts/two_records.rhai", TWO_RECORDS.into()),
-            ("scripts/waiting.rhai", WAITING.into()),
+            ("scripts/waiting.rhai", script.into()),
         ],
     )
 }
@@ -211,7 +211,12 @@ records("customers").update(invoice.customer, #{
 });
 "#;
 
-const WAITING: &str = r#"// Asks a slow service, and keeps what it said.
+pub(crate) const WAITING: &str = r#"// Asks a slow service, and keeps what it said.
 let answer = service("slow").post(`/invoices/${event.data.object.id}`, #{ event: event.id });
+records("waited").set(event.id, #{ status: answer.status });
+"#;
+
+pub(crate) const NOT_WAITING: &str = r#"// Keeps the same without asking.
+let answer = #{ status: 200 };
 records("waited").set(event.id, #{ status: answer.status });
 "#;

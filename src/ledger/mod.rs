@@ -128,20 +128,23 @@ impl Ledger {
         }
     }
 
-    pub async fn commit(&self, commit: Commit) -> Result<Applied, LedgerError> {
-        self.apply(Operation::Commit(commit)).await
+    pub fn commit(&self, commit: Commit) -> impl Future<Output = Result<Applied, LedgerError>> {
+        self.apply(Operation::Commit(commit))
     }
 
-    pub async fn postpone(&self, postpone: Postpone) -> Result<Applied, LedgerError> {
-        self.apply(Operation::Postpone(postpone)).await
+    pub fn postpone(
+        &self,
+        postpone: Postpone,
+    ) -> impl Future<Output = Result<Applied, LedgerError>> {
+        self.apply(Operation::Postpone(postpone))
     }
 
-    pub async fn intent(&self, intent: Intent) -> Result<Applied, LedgerError> {
-        self.apply(Operation::Intent(Box::new(intent))).await
+    pub fn intent(&self, intent: Intent) -> impl Future<Output = Result<Applied, LedgerError>> {
+        self.apply(Operation::Intent(Box::new(intent)))
     }
 
-    pub async fn settle(&self, settle: Settle) -> Result<Applied, LedgerError> {
-        self.apply(Operation::Settle(settle)).await
+    pub fn settle(&self, settle: Settle) -> impl Future<Output = Result<Applied, LedgerError>> {
+        self.apply(Operation::Settle(settle))
     }
 
     pub async fn order(&self, order: Order) -> Result<Ordered, LedgerError> {
@@ -174,21 +177,29 @@ impl Ledger {
         self.queue.close(LedgerError::Closing);
     }
 
-    async fn apply(&self, operation: Operation) -> Result<Applied, LedgerError> {
-        match self.ask(operation).await? {
-            Outcome::Applied(it) => Ok(it),
-            Outcome::Receipt(_) | Outcome::Ordered(_) => Err(mixed_up()),
+    fn apply(&self, operation: Operation) -> impl Future<Output = Result<Applied, LedgerError>> {
+        let asked = self.ask(operation);
+        async {
+            match asked.await? {
+                Outcome::Applied(it) => Ok(it),
+                Outcome::Receipt(_) | Outcome::Ordered(_) => Err(mixed_up()),
+            }
         }
     }
 
-    async fn ask(&self, operation: Operation) -> Answer {
+    /// Asks at once. No `async fn`: its future would keep room for the operation beside the answer, and with it that of
+    /// each of thousands of runs.
+    fn ask(&self, operation: Operation) -> impl Future<Output = Answer> + use<> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Request {
+        let pushed = self.queue.push(Request {
             operation,
             reply,
             desk: self.desk.clone(),
-        })?;
-        answer.await.unwrap_or(Err(LedgerError::Closing))
+        });
+        async {
+            pushed?;
+            answer.await.unwrap_or(Err(LedgerError::Closing))
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What waits for the writer thread: bounded, accepts apart, so that an ack always takes its turn first.
 
+mod in_turn;
+
 use super::{LedgerError, Operation, Request};
+use in_turn::InTurn;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +25,7 @@ struct Waiting {
     accepts: Vec<Request>,
     accepts_bytes: usize,
     /// Results of runs, which may wait a little. Bounded by the runs in flight.
-    results: Vec<Request>,
+    results: InTurn<Request>,
     /// Intents, answers and orders, which somebody waits for.
     urgent: Vec<Request>,
     closed: Option<LedgerError>,
@@ -33,7 +36,7 @@ impl Waiting {
         let mut batch = take_front(&mut self.accepts, ACCEPTS_PER_COMMIT_MAX);
         self.accepts_bytes = self.accepts.iter().map(accept_bytes).sum();
         batch.append(&mut take_front(&mut self.urgent, OTHERS_PER_COMMIT_MAX));
-        batch.append(&mut take_front(&mut self.results, OTHERS_PER_COMMIT_MAX));
+        batch.append(&mut self.results.take(OTHERS_PER_COMMIT_MAX));
         batch
     }
 }
@@ -70,8 +73,9 @@ impl Queue {
                 waiting.accepts.push(request);
                 count == 0
             }
-            Operation::Commit(_) => {
-                waiting.results.push(request);
+            Operation::Commit(it) => {
+                let handler = it.handler.clone();
+                waiting.results.push(&handler, request);
                 let count = waiting.results.len();
                 count == 1 || count == RESULTS_WORTH_A_COMMIT
             }

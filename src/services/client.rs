@@ -6,13 +6,13 @@ use super::dial::{Connector, DialError};
 use crate::call::Answer;
 use crate::config;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -59,13 +59,32 @@ impl Client {
     }
 
     /// Redirects are answers. An answer whose head came is an answer, whatever becomes of its body.
-    pub(super) async fn exchange(
+    ///
+    /// No `async fn`: its future would keep room for the request beside what became of it, for as long as the service
+    /// takes.
+    pub(super) fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
-    ) -> Result<Answer, CallError> {
+    ) -> impl Future<Output = Result<Answer, CallError>> + Send {
         let begun = Instant::now();
-        let mut connection = capture_connection(&mut request);
-        let mut exchange = pin!(self.pool.request(request));
+        let connection = capture_connection(&mut request);
+        let exchange = self.pool.request(request);
+        async move {
+            let answer = self.head(begun, connection, exchange).await?;
+            let bounds = Bounds {
+                body_size_bytes_max: self.answer_size_bytes_max,
+                until: self.until(begun, self.body_timeout),
+            };
+            Ok(answer::read(answer, bounds).await)
+        }
+    }
+
+    async fn head(
+        &self,
+        begun: Instant,
+        mut connection: CaptureConnection,
+        mut exchange: legacy::ResponseFuture,
+    ) -> Result<Response<Incoming>, CallError> {
         // Until a connection takes the request, the connector's own bound counts.
         let early = tokio::select! {
             biased;
@@ -82,12 +101,7 @@ impl Client {
                 })?,
         };
         let was_handed_over = connection.connection_metadata().is_some();
-        let answer = head.map_err(|error| failure(&error, was_handed_over))?;
-        let bounds = Bounds {
-            body_size_bytes_max: self.answer_size_bytes_max,
-            until: self.until(begun, self.body_timeout),
-        };
-        Ok(answer::read(answer, bounds).await)
+        head.map_err(|error| failure(&error, was_handed_over))
     }
 
     /// The end of a part of the call that begins now: its own time, or what is left of the whole call's.

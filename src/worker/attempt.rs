@@ -21,8 +21,12 @@ use end::end_of;
 use losses::{Contention, LOSSES_MAX};
 use pass::{NoPass, Passed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 pub(super) use under_way::Once;
+
+/// Bodies of events that memory holds for runs that wait for a service.
+pub(super) const WAITING_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(super) struct Attempt {
     pub started_at: UnixMillis,
     pub sight: Arc<Mutex<Sight>>,
     event: Option<Arc<Event>>,
+    /// For the event's body, while it waits for a service.
+    room: Option<OwnedSemaphorePermit>,
     /// What `now()` says.
     now: UnixMillis,
     contention: Contention,
@@ -75,6 +81,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     let mut it = Attempt {
         version: program.version().into(),
         event: run.event.clone(),
+        room: None,
         sight: Arc::default(),
         now: started_at,
         shared,
@@ -136,46 +143,39 @@ impl Attempt {
         let mut waiting = None;
         loop {
             self.shared.once.before_a_look(&mut waiting);
-            let passed = match self.pass(is_first).await {
-                Ok(it) => it,
-                Err(NoPass::EventGone) => {
-                    let why = "its event is no longer in the ledger".to_owned();
-                    return Some(self.give_up(why, None, None, Vec::new()).await);
-                }
-                Err(NoPass::Failed(message)) => {
-                    let failure = self.failure(message);
-                    return Some(self.fail(failure, Vec::new()).await);
-                }
-                Err(NoPass::Stuck(silent_for)) => return Some(self.stuck(silent_for).await),
-                Err(NoPass::Held(why)) => {
-                    return Some(hold(&self.shared, &self.in_force, &self.run, why).await);
-                }
-            };
-            is_first = false;
-            self.now = passed.now;
-            self.event = Some(passed.event);
             let Passed {
                 outcome,
                 changes,
                 reads,
                 log,
-                ..
-            } = passed;
+                event,
+                now,
+            } = match self.pass(is_first).await {
+                Ok(it) => *it,
+                Err(it) => return Some(self.has_no_pass(it).await),
+            };
+            is_first = false;
+            self.now = now;
+            self.event = Some(event);
             match outcome {
-                Outcome::Needs(request) => match calls::make(self, request, &reads).await {
-                    Called::Answered => {}
-                    Called::Stale => return None,
-                    Called::Fenced => return Some(End::Fenced),
-                    Called::Unwritten => return Some(End::Unwritten),
-                    Called::UnderWay(it) => match self.wait_for(it, &mut waiting).await {
-                        None => {}
-                        Some(end) => return Some(end),
-                    },
-                    Called::PutOff(it) => return Some(self.put_off(it, log).await),
-                    Called::Dead { why, needs } => {
-                        return Some(self.give_up(why, needs, None, log).await);
+                Outcome::Needs(request) => {
+                    let plan = calls::plan(self, request);
+                    self.leave_event();
+                    match calls::make(self, plan, &reads).await {
+                        Called::Answered => {}
+                        Called::Stale => return None,
+                        Called::Fenced => return Some(End::Fenced),
+                        Called::Unwritten => return Some(End::Unwritten),
+                        Called::UnderWay(it) => match self.wait_for(it, &mut waiting).await {
+                            None => {}
+                            Some(end) => return Some(end),
+                        },
+                        Called::PutOff(it) => return Some(self.put_off(it, log).await),
+                        Called::Dead { why, needs } => {
+                            return Some(self.give_up(why, needs, None, log).await);
+                        }
                     }
-                },
+                }
                 Outcome::Done { .. } => {
                     return self.commit(State::Done, None, reads, changes, log).await;
                 }
@@ -195,6 +195,39 @@ impl Attempt {
                 }
                 Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
             }
+        }
+    }
+
+    /// There is no pass whose outcome could be looked at.
+    async fn has_no_pass(&self, why: NoPass) -> End {
+        match why {
+            NoPass::EventGone => {
+                let why = "its event is no longer in the ledger".to_owned();
+                self.give_up(why, None, None, Vec::new()).await
+            }
+            NoPass::Failed(message) => {
+                let failure = self.failure(message);
+                self.fail(failure, Vec::new()).await
+            }
+            NoPass::Stuck(silent_for) => self.stuck(silent_for).await,
+            NoPass::Held(why) => hold(&self.shared, &self.in_force, &self.run, why).await,
+        }
+    }
+
+    /// Before it waits for a service, beside thousands of others: its event stays in memory as long as there is room, and
+    /// is read again from the ledger if there is none.
+    fn leave_event(&mut self) {
+        self.run.event = None;
+        let Some(event) = self.event.take() else {
+            return;
+        };
+        if self.room.is_none() {
+            let size_bytes = u32::try_from(event.body.len()).unwrap_or(u32::MAX);
+            let room = self.shared.bodies_room.clone();
+            self.room = room.try_acquire_many_owned(size_bytes).ok();
+        }
+        if self.room.is_some() {
+            self.event = Some(event);
         }
     }
 

@@ -1,29 +1,23 @@
 //! Making a call for a script: written down before it is sent, and when it is answered.
 
 mod named;
+mod send;
 
 use super::attempt::Attempt;
 use super::journal::{Asked, Found, Match};
-use super::outcome::{calls_changed, outcome_unknown, state_after};
-use super::past::seen_with;
-use super::wire::{NoTurn, turn};
-use crate::call::{Answer, Request};
+use super::outcome::calls_changed;
+use crate::call::Request;
 use crate::ledger::decision::{ChoiceName, Needs};
-use crate::ledger::note::{CallNote, Did};
 use crate::ledger::once::OnceIntent;
-use crate::ledger::request::{CallState, Intent, JournalEntry, Settle};
-use crate::ledger::{Applied, Ledger, LedgerError};
+use crate::ledger::request::{CallState, JournalEntry};
 use crate::record::Read;
 use crate::run::RunId;
 use crate::script::WorldError;
-use crate::services::{CallError, KeyParts, NotNow, Prepared, Sent, idempotency_key, once_key};
-use named::Named;
-use std::time::Duration;
+use crate::services::{CallError, KeyParts, NotNow, Prepared, idempotency_key, once_key};
+use named::{Named, TakeOver};
+use std::sync::Arc;
 
 pub(super) use named::UnderWay;
-
-/// Between two tries to write down an answer on a full disk.
-const PAUSE_WITHOUT_ROOM: Duration = Duration::from_millis(200);
 
 /// What became of making a call.
 pub(super) enum Called {
@@ -44,58 +38,74 @@ pub(super) enum Called {
     Dead { why: String, needs: Option<Needs> },
 }
 
+/// What is to be done about a call.
+pub(super) enum Plan {
+    /// Nothing is sent.
+    Told(Called),
+    /// It changes nothing, and is not written down.
+    Ask(Box<Ask>),
+    Send(Box<Call>),
+    TakeOver(Box<TakeOver>),
+}
+
+/// A call that is about to be sent, and changes nothing.
+pub(super) struct Ask {
+    request: Request,
+    prepared: Prepared,
+}
+
 /// A call that is about to be written down and sent.
-struct Call {
+pub(super) struct Call {
     request: Request,
     content: String,
     prepared: Prepared,
-    entry: JournalEntry,
+    entry: Arc<JournalEntry>,
     /// What it was, when it is sent again.
     before: Option<CallState>,
     differs: bool,
     decided: Option<ChoiceName>,
+    /// The operator's word on its entry, until it is sent.
+    word: Option<ChoiceName>,
     /// Of a call with a name.
     once: Option<OnceIntent>,
     /// The run from which it is taken over.
     taken_from: Option<RunId>,
 }
 
-/// Makes the call that a pass ended with.
-pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) -> Called {
+/// Does what was planned. Whatever waits for a service waits here, thousands at once: it holds what it needs, and in one
+/// place.
+pub(super) async fn make(attempt: &Attempt, plan: Plan, reads: &[Read]) -> Called {
+    match plan {
+        Plan::Told(it) => it,
+        Plan::Ask(it) => send::ask(attempt, it).await,
+        Plan::Send(it) => send::send(attempt, it, reads).await,
+        Plan::TakeOver(it) => match named::take_over(attempt, it, reads).await {
+            Ok(it) => send::send(attempt, it, reads).await,
+            Err(it) => it,
+        },
+    }
+}
+
+/// Finds out what is to be done about the call that a pass ended with.
+pub(super) fn plan(attempt: &Attempt, request: Request) -> Plan {
     let prepared = match attempt.in_force.services.prepare(&request) {
         Ok(it) => it,
-        Err(error) => return failed(attempt, request, &error),
+        Err(error) => return Plan::Told(failed(attempt, request, &error)),
     };
     if !request.method.changes_something() {
-        attempt.end_turn_alone();
-        let turn = match turn(attempt, &request).await {
-            Ok(it) => it,
-            Err(why) => return no_turn(attempt, request, why),
-        };
-        let wire = &attempt.shared.wire;
-        let Sent { outcome, not_now } = wire.send(attempt, turn, &prepared, None).await;
-        if let Some(it) = not_now {
-            return Called::PutOff(it);
-        }
-        return match outcome {
-            Ok(answer) => {
-                attempt.sight().answered(request, Ok(answer));
-                Called::Answered
-            }
-            Err(error) => failed(attempt, request, &error),
-        };
+        return Plan::Ask(Box::new(Ask { request, prepared }));
     }
     let asked = Asked::of(&request, &prepared, &attempt.version);
     let content = asked.content();
     let known = attempt.sight().journal.peek(&asked);
     let (own, decided) = match known {
         // The pass would have been given it; one that appears now was not there for it.
-        Match::Settled(_) => return Called::Stale,
+        Match::Settled(_) => return Plan::Told(Called::Stale),
         Match::CallsChanged => {
-            return Called::Dead {
+            return Plan::Told(Called::Dead {
                 why: calls_changed(attempt.run.claim.id, &request),
                 needs: Some(Needs::CallsChanged),
-            };
+            });
         }
         Match::New { decided } => (None, decided),
         Match::Again(found) => (Some(found), None),
@@ -107,10 +117,10 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
             own,
             decided,
         };
-        return named::make(attempt, request, asked, reads).await;
+        return named::plan(attempt, request, asked);
     }
     match own {
-        Some(found) => again(attempt, request, content, found, None, reads).await,
+        Some(found) => again(request, content, found, None),
         None => {
             let new = New {
                 prepared,
@@ -118,7 +128,7 @@ pub(super) async fn make(attempt: &Attempt, request: Request, reads: &[Read]) ->
                 decided,
                 once: None,
             };
-            make_new(attempt, request, new, reads).await
+            make_new(attempt, request, new)
         }
     }
 }
@@ -131,10 +141,10 @@ struct New {
     once: Option<OnceIntent>,
 }
 
-async fn make_new(attempt: &Attempt, request: Request, new: New, reads: &[Read]) -> Called {
+fn make_new(attempt: &Attempt, request: Request, new: New) -> Plan {
     let is_full = attempt.sight().journal.is_full();
     if let Some(message) = is_full {
-        return failed(attempt, request, &CallError::Refused { message });
+        return Plan::Told(failed(attempt, request, &CallError::Refused { message }));
     }
     match new_entry(attempt, &request, &new) {
         Ok(entry) => {
@@ -144,32 +154,25 @@ async fn make_new(attempt: &Attempt, request: Request, new: New, reads: &[Read])
                 decided,
                 once,
             } = new;
-            let call = Call {
+            Plan::Send(Box::new(Call {
                 request,
                 content,
                 prepared,
-                entry,
+                entry: Arc::new(entry),
                 before: None,
                 differs: false,
                 decided,
+                word: None,
                 once,
                 taken_from: None,
-            };
-            send(attempt, call, reads).await
+            }))
         }
-        Err(why) => Called::Dead { why, needs: None },
+        Err(why) => Plan::Told(Called::Dead { why, needs: None }),
     }
 }
 
 /// Sends a call again, word for word as it went out before: the service may have kept it under its key.
-async fn again(
-    attempt: &Attempt,
-    request: Request,
-    content: String,
-    found: Found,
-    once: Option<OnceIntent>,
-    reads: &[Read],
-) -> Called {
+fn again(request: Request, content: String, found: Found, once: Option<OnceIntent>) -> Plan {
     let Found {
         mut entry,
         differs,
@@ -179,39 +182,20 @@ async fn again(
     entry.once = request.once.clone().or(entry.once);
     let Ok(prepared) = serde_json::from_str::<Prepared>(&entry.request) else {
         let why = format!("call {} of the journal cannot be read", entry.number);
-        return Called::Dead { why, needs: None };
+        return Plan::Told(Called::Dead { why, needs: None });
     };
-    let call = Call {
+    Plan::Send(Box::new(Call {
         request,
         content,
         prepared,
         before: Some(entry.state),
         differs,
         decided: decided.or(entry.decided),
-        entry,
+        word: None,
+        entry: Arc::new(entry),
         once,
         taken_from: None,
-    };
-    send(attempt, call, reads).await
-}
-
-/// Ends the run if nobody knows whether the call arrived and sending it again could do it twice.
-fn give_up_unknown(attempt: &Attempt, call: &Call) -> Option<Called> {
-    call.before?;
-    let entry = &call.entry;
-    let services = &attempt.in_force.config.services;
-    let service = services.iter().find(|it| *it.name == *entry.service);
-    let (run, now) = (attempt.run.claim.id, attempt.shared.clock.now());
-    let why = outcome_unknown(run, entry, service, now)?;
-    attempt.sight().tell(CallNote {
-        number: Some(entry.number),
-        differs: call.differs,
-        decided: call.decided,
-        run: call.taken_from,
-        ..CallNote::of(&call.request, Did::OutcomeUnknown)
-    });
-    let needs = Some(Needs::OutcomeUnknown { call: entry.number });
-    Some(Called::Dead { why, needs })
+    }))
 }
 
 fn new_entry(attempt: &Attempt, request: &Request, new: &New) -> Result<JournalEntry, String> {
@@ -257,148 +241,6 @@ fn new_entry(attempt: &Attempt, request: &Request, new: &New) -> Result<JournalE
         once: request.once.clone(),
         given_to: None,
     })
-}
-
-/// Writes the call down, sends it, writes down what became of it.
-async fn send(attempt: &Attempt, call: Call, reads: &[Read]) -> Called {
-    if let Some(dead) = give_up_unknown(attempt, &call) {
-        return dead;
-    }
-    // First the turn: what is written down is about to be sent.
-    let turn = match turn(attempt, &call.request).await {
-        Ok(it) => it,
-        Err(why) => return no_turn(attempt, call.request, why),
-    };
-    // That may have taken longer than the service keeps keys.
-    if let Some(dead) = give_up_unknown(attempt, &call) {
-        return dead;
-    }
-    let Call {
-        request,
-        content,
-        prepared,
-        mut entry,
-        before,
-        differs,
-        decided,
-        once,
-        taken_from,
-    } = call;
-    if before.is_none() {
-        entry.intended_at = attempt.shared.clock.now();
-    }
-    let ledger = &attempt.shared.ledger;
-    let new = std::mem::take(&mut attempt.sight().seen);
-    entry.seen = seen_with(&entry, &attempt.version, attempt.now(), new);
-    entry.state = CallState::Intended;
-    entry.version = attempt.version.to_string();
-    entry.now = attempt.now();
-    let word = entry.decided.take();
-    let intent = Intent {
-        claim: attempt.run.claim,
-        entry: entry.clone(),
-        reads: reads.to_vec(),
-        once,
-    };
-    match ledger.intent(intent).await {
-        Ok(Applied::Done) => attempt.end_turn_alone(),
-        Ok(Applied::Stale) => {
-            attempt.keep_turn(turn);
-            return Called::Stale;
-        }
-        Ok(Applied::Fenced) => return Called::Fenced,
-        Err(_) => return Called::Unwritten,
-    }
-    attempt.sight().journal.put(entry.clone(), &content);
-
-    let key = Some(entry.idempotency_key.as_str());
-    let Sent {
-        outcome: sent,
-        not_now,
-    } = attempt
-        .shared
-        .wire
-        .send(attempt, turn, &prepared, key)
-        .await;
-    let state = state_after(&sent, &request, before, word);
-    let answer = sent.as_ref().ok().cloned();
-    if state != CallState::Unsettled || answer.is_some() {
-        entry.answer = answer.clone();
-    }
-    entry.state = state;
-    if let Err(CallError::Refused { .. } | CallError::NotSent { .. }) = sent {
-        // Nobody has used it yet.
-        entry.decided = word;
-    }
-    let settle = Settle {
-        claim: attempt.run.claim,
-        number: entry.number,
-        state,
-        answer,
-        decided: entry.decided,
-        once: named::key_of(&entry),
-        at: attempt.shared.clock.now(),
-    };
-    let written = write_down(ledger, settle).await;
-    if let Some(name) = &entry.once {
-        attempt.shared.once.has_ended(&entry.service, name);
-    }
-    match written {
-        Ok(Applied::Done | Applied::Stale) => {}
-        Ok(Applied::Fenced) => return Called::Fenced,
-        Err(_) => return Called::Unwritten,
-    }
-    let did = match before {
-        None => Did::New,
-        Some(_) => Did::SentAgain,
-    };
-    let told = CallNote {
-        number: (state != CallState::Unsent).then_some(entry.number),
-        became: Some(state),
-        status: sent.as_ref().ok().map(|it| it.status),
-        differs,
-        decided,
-        run: taken_from,
-        ..CallNote::of(&request, did)
-    };
-    {
-        let mut sight = attempt.sight();
-        sight.tell(told);
-        if state == CallState::Unsent {
-            sight.journal.take_out(entry.number);
-        } else {
-            sight.journal.put(entry, &content);
-        }
-    }
-    if let Some(it) = not_now {
-        return Called::PutOff(it);
-    }
-    match sent {
-        Ok(answer) => {
-            attempt.sight().answered(request, Ok::<Answer, _>(answer));
-            Called::Answered
-        }
-        Err(error) => failed(attempt, request, &error),
-    }
-}
-
-fn no_turn(attempt: &Attempt, request: Request, why: NoTurn) -> Called {
-    match why {
-        NoTurn::NotNow(it) => Called::PutOff(it),
-        NoTurn::Stopping => Called::Unwritten,
-        NoTurn::Failed(error) => failed(attempt, request, &error),
-    }
-}
-
-/// Writes down what became of a call. When the disk is full it waits for room: given up, a call that was answered would
-/// be made again.
-async fn write_down(ledger: &Ledger, settle: Settle) -> Result<Applied, LedgerError> {
-    loop {
-        match ledger.settle(settle.clone()).await {
-            Err(LedgerError::DiskFull) => tokio::time::sleep(PAUSE_WITHOUT_ROOM).await,
-            written => return written,
-        }
-    }
 }
 
 /// The script's next pass fails at this call, so that the error has the script's line.

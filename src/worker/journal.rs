@@ -5,6 +5,7 @@ use crate::ledger::decision::{ChoiceName, Matching};
 use crate::ledger::request::{CallState, JournalEntry};
 use crate::services::Prepared;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// The most calls of one run that are kept.
 pub(super) const JOURNAL_CALLS_MAX: usize = 4096;
@@ -14,7 +15,8 @@ pub(super) const JOURNAL_SIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The calls of a run so far, and which of them this attempt has come by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
-    entries: Vec<JournalEntry>,
+    /// Shared with the call that is on its way.
+    entries: Vec<Arc<JournalEntry>>,
     /// The content of the call of this attempt that each of them was found to be.
     taken_by: Vec<Option<String>>,
     /// How many of the entries are of earlier attempts: the first ones.
@@ -74,7 +76,7 @@ impl Journal {
             taken_by: vec![None; entries.len()],
             earlier: entries.len(),
             size_bytes: entries.iter().map(size_bytes).sum(),
-            entries,
+            entries: entries.into_iter().map(Arc::new).collect(),
             matching,
         }
     }
@@ -95,7 +97,7 @@ impl Journal {
             Place::Uncertain => return Match::CallsChanged,
             Place::At(at) => at,
         };
-        let entry = self.entries[at].clone();
+        let entry = JournalEntry::clone(&self.entries[at]);
         let found = |decided| Found {
             differs: !asked.is_what(&entry, &content),
             decided,
@@ -206,7 +208,8 @@ impl Journal {
 
     /// Adds a call that was just written down, or replaces it by what became of it. This attempt has come by it, with a
     /// call of this content.
-    pub(super) fn put(&mut self, entry: JournalEntry, content: &str) {
+    pub(super) fn put(&mut self, entry: impl Into<Arc<JournalEntry>>, content: &str) {
+        let entry = entry.into();
         let content = Some(content.to_owned());
         self.size_bytes += size_bytes(&entry);
         match self.entries.iter().position(|it| it.number == entry.number) {

@@ -33,13 +33,13 @@ use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 pub use alone::Turns;
-use attempt::Once;
+use attempt::{Once, WAITING_BODIES_BYTES_MAX};
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wire::Wire;
 
@@ -74,6 +74,8 @@ struct Shared {
     /// What is known of calls that are made once over all runs.
     once: Once,
     wire: Wire,
+    /// Room for the bodies of events whose runs wait for a service.
+    bodies_room: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -115,6 +117,7 @@ impl Worker {
             held_late: Arc::default(),
             once: Once::default(),
             wire: Wire::default(),
+            bodies_room: Arc::new(Semaphore::new(WAITING_BODIES_BYTES_MAX)),
         });
         Ok(Self {
             shared,

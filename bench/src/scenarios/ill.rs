@@ -87,14 +87,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     );
     add(
         bench,
-        "ack p99",
+        "ack p99 while they wait",
         &quiet.acks.latency_ns,
         &dead.acks.latency_ns,
         &dead.acks.troubles(),
     );
     add(
         bench,
-        "handler of another service, event to effect, p99",
+        "handler of another service, event to effect, p99 while they wait",
         &quiet.effects_ns,
         &dead.effects_ns,
         "",

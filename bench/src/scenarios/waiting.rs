@@ -25,15 +25,84 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let wanted = bench.count(WAITING);
     wait_with(bench, wanted, wanted / 10)?;
-    wait_with(bench, wanted, wanted)
+    wait_with(bench, wanted, wanted)?;
+    wait_for_nothing(bench, wanted)
 }
 
 /// So many runs wait, for an answer or for one of so many connections.
 fn wait_with(bench: &mut Bench, wanted: u64, connections: u64) -> Result<()> {
     let service = SlowService::start(ANSWER_AFTER)?;
-    let host = bench.fresh_host("waiting", &setup::waiting(&service.url(), connections))?;
+    let setup = setup::waiting(&service.url(), connections, setup::WAITING);
+    let host = bench.fresh_host("waiting", &setup)?;
+    let it = flood(bench, &host, wanted, |_| Ok(service.answered() < wanted))?;
+    bench.table.add(
+        format!(
+            "runs that waited at once for a service that answers after {} s, {connections} connections",
+            ANSWER_AFTER.as_secs()
+        ),
+        number(it.sent.ok() as f64),
+        None,
+        format!(
+            "{} finished, all within {:.1} s of the first event; {} asked the service at once {}",
+            it.finished,
+            it.took.as_secs_f64(),
+            number(service.waiting_peak() as f64),
+            it.sent.troubles()
+        ),
+    );
+    it.tell(bench, "while they wait");
+    bench.done_with(host)
+}
+
+/// What the flood of events itself does to others: the same one, to a handler that calls nothing.
+fn wait_for_nothing(bench: &mut Bench, wanted: u64) -> Result<()> {
+    let service = SlowService::start(ANSWER_AFTER)?;
+    let setup = setup::waiting(&service.url(), wanted, setup::NOT_WAITING);
+    let host = bench.fresh_host("waiting", &setup)?;
+    let mut end = None;
+    let wait = bench.time(ANSWER_AFTER);
+    let it = flood(bench, &host, wanted, |is_sent| {
+        if is_sent {
+            end.get_or_insert_with(|| Instant::now() + wait);
+        }
+        Ok(end.is_none_or(|it| Instant::now() < it))
+    })?;
+    bench.table.add(
+        "runs of the same events that call nothing",
+        number(it.sent.ok() as f64),
+        None,
+        format!(
+            "{} finished; watched for {:.1} s from the first event on {}",
+            it.finished,
+            it.took.as_secs_f64(),
+            it.sent.troubles()
+        ),
+    );
+    it.tell(bench, "and nothing waits");
+    bench.done_with(host)
+}
+
+/// What so many events at once did.
+struct Flooded {
+    sent: Report,
+    finished: u64,
+    took: Duration,
+    quiet: Beside,
+    busy: Beside,
+    rss_before: f64,
+    rss_peak: f64,
+}
+
+/// Sends so many events to the handler `waiting` as fast as they are acknowledged, after a quiet time. Others are watched
+/// as long as `goes_on` says so, which is told whether all are sent.
+fn flood(
+    bench: &Bench,
+    host: &Host,
+    wanted: u64,
+    mut goes_on: impl FnMut(bool) -> Result<bool>,
+) -> Result<Flooded> {
     let quiet_end = Instant::now() + bench.time(QUIET);
-    let quiet = beside(bench, &host, || Ok(Instant::now() < quiet_end))?;
+    let quiet = beside(bench, host, || Ok(Instant::now() < quiet_end))?;
 
     let start = Instant::now();
     let rss_before = host.rss_mib()?;
@@ -53,9 +122,9 @@ fn wait_with(bench: &mut Bench, wanted: u64, connections: u64) -> Result<()> {
     };
     let (busy, sent) = thread::scope(|scope| {
         let sender = scope.spawn(|| load::run(&load, &mut source));
-        let busy = beside(bench, &host, || {
+        let busy = beside(bench, host, || {
             rss_peak = rss_peak.max(host.rss_mib()?);
-            Ok(service.answered() < wanted && start.elapsed() < IDLE_MAX)
+            Ok(goes_on(sender.is_finished())? && start.elapsed() < IDLE_MAX)
         });
         let sent = sender
             .join()
@@ -64,43 +133,42 @@ fn wait_with(bench: &mut Bench, wanted: u64, connections: u64) -> Result<()> {
     })?;
     let ledger = host.ledger()?;
     ledger.wait_until_idle(IDLE_MAX)?;
-    let finished = ledger.count_records("waited", "evt_")?;
+    Ok(Flooded {
+        sent,
+        finished: ledger.count_records("waited", "evt_")?,
+        took: start.elapsed(),
+        quiet,
+        busy,
+        rss_before,
+        rss_peak,
+    })
+}
 
-    bench.table.add(
-        format!(
-            "runs that waited at once for a service that answers after {} s, {connections} connections",
-            ANSWER_AFTER.as_secs()
-        ),
-        number(sent.ok() as f64),
-        None,
-        format!(
-            "{finished} finished, all within {:.1} s of the first event; {} asked the service at once {}",
-            start.elapsed().as_secs_f64(),
-            number(service.waiting_peak() as f64),
-            sent.troubles()
-        ),
-    );
-    bench.table.add(
-        "memory growth meanwhile",
-        format!("{:.0} MiB", rss_peak - rss_before),
-        None,
-        format!("from {rss_before:.0} to {rss_peak:.0} MiB RSS"),
-    );
-    add(
-        bench,
-        "ack p99",
-        &quiet.acks.latency_ns,
-        &busy.acks.latency_ns,
-        &busy.acks.troubles(),
-    );
-    add(
-        bench,
-        "other handler, event to effect, p99",
-        &quiet.effects_ns,
-        &busy.effects_ns,
-        "",
-    );
-    bench.done_with(host)
+impl Flooded {
+    fn tell(&self, bench: &mut Bench, when: &str) {
+        let (before, peak) = (self.rss_before, self.rss_peak);
+        bench.table.add(
+            format!("memory growth {when}"),
+            format!("{:.0} MiB", peak - before),
+            None,
+            format!("from {before:.0} to {peak:.0} MiB RSS"),
+        );
+        let (quiet, busy) = (&self.quiet, &self.busy);
+        add(
+            bench,
+            &format!("ack p99 {when}"),
+            &quiet.acks.latency_ns,
+            &busy.acks.latency_ns,
+            &busy.acks.troubles(),
+        );
+        add(
+            bench,
+            &format!("other handler, event to effect, p99 {when}"),
+            &quiet.effects_ns,
+            &busy.effects_ns,
+            "",
+        );
+    }
 }
 
 /// How others fare.
@@ -159,7 +227,7 @@ pub(super) fn add(
 ) {
     let ms = |it: &Histogram<u64>, quantile| it.value_at_quantile(quantile) as f64 / 1e6;
     bench.table.add(
-        format!("{figure} while they wait"),
+        figure,
         format!("{:.2} ms", ms(busy_ns, 0.99)),
         None,
         format!(

@@ -41,7 +41,7 @@ pub(super) enum NoPass {
 
 impl Attempt {
     /// One pass through the script, on a script thread.
-    pub(super) async fn pass(&self, is_first: bool) -> Result<Passed, NoPass> {
+    pub(super) async fn pass(&self, is_first: bool) -> Result<Box<Passed>, NoPass> {
         let (reply, passed) = oneshot::channel();
         let ingredients = Ingredients {
             run: self.run.clone(),
@@ -112,7 +112,7 @@ struct Ingredients {
 }
 
 impl Ingredients {
-    fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Passed, NoPass> {
+    fn pass(mut self, reader: &Arc<Mutex<Reader>>) -> Result<Box<Passed>, NoPass> {
         // Here, not where the attempt begins: many may wait for a thread while the first of them get stuck.
         if let Some(why) = self.lost.holds(&self.loaded) {
             return Err(NoPass::Held(why));
@@ -153,14 +153,14 @@ impl Ingredients {
             // Here, and not in the writer, which everybody waits for.
             changes.extend(std::mem::take(wanted).into_iter().map(RecordedChange::from));
         }
-        Ok(Passed {
+        Ok(Box::new(Passed {
             outcome,
             changes,
             reads: pass.reads,
             log: pass.log,
             event,
             now: self.now,
-        })
+        }))
     }
 
     /// What earlier attempts have done: their calls, and what they had seen when they made the last one.

@@ -4,7 +4,7 @@ use super::super::attempt::Attempt;
 use super::super::journal::Found;
 use super::super::once::{Way, is_waited_for, way};
 use super::super::past::seen_with;
-use super::{Call, Called, New, again, failed, make_new, send};
+use super::{Call, Called, New, Plan, again, failed, make_new};
 use crate::call::Request;
 use crate::clock::UnixMillis;
 use crate::ledger::Applied;
@@ -14,6 +14,7 @@ use crate::ledger::request::{CallState, Intent, JournalEntry};
 use crate::record::Read;
 use crate::run::RunId;
 use crate::services::{CallError, Prepared};
+use std::sync::Arc;
 
 /// A call that another run is making, as far as is known.
 pub(in crate::worker) struct UnderWay {
@@ -34,13 +35,8 @@ pub(super) struct Named {
     pub decided: Option<ChoiceName>,
 }
 
-/// Does about it what its row says, as the pass saw it.
-pub(super) async fn make(
-    attempt: &Attempt,
-    request: Request,
-    asked: Named,
-    reads: &[Read],
-) -> Called {
+/// What its row says is to be done about it, as the pass saw it.
+pub(super) fn plan(attempt: &Attempt, request: Request, asked: Named) -> Plan {
     let Named {
         prepared,
         content,
@@ -60,14 +56,14 @@ pub(super) async fn make(
         .as_ref()
         .is_some_and(|it| is_waited_for(it.intended_at, keys_kept, now));
     match way(run, &name, entry, standing, is_waited_for) {
-        Way::LookAgain => Called::Stale,
-        Way::Wait { owner, for_word } => Called::UnderWay(UnderWay {
+        Way::LookAgain => Plan::Told(Called::Stale),
+        Way::Wait { owner, for_word } => Plan::Told(Called::UnderWay(UnderWay {
             service: request.service,
             name,
             owner,
             since: row.as_ref().map_or(now, |it| it.intended_at),
             for_word,
-        }),
+        })),
         Way::New { generation } => {
             let new = New {
                 prepared,
@@ -75,33 +71,48 @@ pub(super) async fn make(
                 decided,
                 once: Some(intent(generation)),
             };
-            make_new(attempt, request, new, reads).await
+            make_new(attempt, request, new)
         }
         Way::Own { generation } => {
             let once = Some(intent(generation));
             match own {
-                Some(found) => again(attempt, request, content, found, once, reads).await,
-                None => Called::Stale,
+                Some(found) => again(request, content, found, once),
+                None => Plan::Told(Called::Stale),
             }
         }
         Way::TakeOver => match row {
-            Some(row) => take_over(attempt, request, content, row, reads).await,
-            None => Called::Stale,
+            Some(row) => Plan::TakeOver(Box::new(TakeOver {
+                request,
+                content,
+                row,
+            })),
+            None => Plan::Told(Called::Stale),
         },
     }
 }
 
-/// Goes on with a call that another run began and makes no more: its bytes, its key.
-async fn take_over(
-    attempt: &Attempt,
+/// A call that another run began and makes no more.
+pub(in crate::worker) struct TakeOver {
     request: Request,
     content: String,
     row: OnceCall,
+}
+
+/// Goes on with such a call: its bytes, its key.
+pub(super) async fn take_over(
+    attempt: &Attempt,
+    it: Box<TakeOver>,
     reads: &[Read],
-) -> Called {
+) -> Result<Box<Call>, Called> {
+    let TakeOver {
+        request,
+        content,
+        row,
+    } = *it;
     let is_full = attempt.sight().journal.is_full();
     if let Some(message) = is_full {
-        return failed(attempt, request, &CallError::Refused { message });
+        let refused = CallError::Refused { message };
+        return Err(failed(attempt, request, &refused));
     }
     let standing = row.standing;
     let Ok(prepared) = serde_json::from_str::<Prepared>(&row.request) else {
@@ -109,7 +120,7 @@ async fn take_over(
             "call {} of run {} cannot be read",
             standing.number, standing.owner
         );
-        return Called::Dead { why, needs: None };
+        return Err(Called::Dead { why, needs: None });
     };
     let differs = row.content != content;
     let mut once = OnceCall::intent(Some(&row), standing.generation, attempt.shared.clock.now());
@@ -145,9 +156,9 @@ async fn take_over(
         };
         match attempt.shared.ledger.intent(intent).await {
             Ok(Applied::Done) => {}
-            Ok(Applied::Stale) => return Called::Stale,
-            Ok(Applied::Fenced) => return Called::Fenced,
-            Err(_) => return Called::Unwritten,
+            Ok(Applied::Stale) => return Err(Called::Stale),
+            Ok(Applied::Fenced) => return Err(Called::Fenced),
+            Err(_) => return Err(Called::Unwritten),
         }
         once.expected = Some(Standing {
             owner: attempt.run.claim.id,
@@ -158,18 +169,18 @@ async fn take_over(
         });
         attempt.sight().journal.put(entry.clone(), &content);
     }
-    let call = Call {
+    Ok(Box::new(Call {
         request,
         content,
         prepared,
         before: Some(entry.state),
         differs,
         decided: None,
-        entry,
+        word: None,
+        entry: Arc::new(entry),
         once: Some(once),
         taken_from: Some(standing.owner).filter(|it| *it != attempt.run.claim.id),
-    };
-    send(attempt, call, reads).await
+    }))
 }
 
 /// Which call of its name an answer to this entry is for.

@@ -33,7 +33,7 @@ use proptest::test_runner::{Config as Runs, TestCaseError, TestRunner};
 use script::History;
 use service::Model;
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 const HISTORIES: u32 = 300;
@@ -142,6 +142,7 @@ impl World {
             held_late: Arc::default(),
             once: Once::with_patience(std::time::Duration::from_millis(1)),
             wire: Wire::Model(model.clone()),
+            bodies_room: Arc::new(Semaphore::new(0)),
         });
         Self {
             shared,

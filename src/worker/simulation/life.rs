@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -124,6 +124,8 @@ impl Life {
             tried: Arc::default(),
             once: Once::default(),
             wire: Wire::default(),
+            // For some, and not for all.
+            bodies_room: Arc::new(Semaphore::new(2_000)),
             turns: Arc::default(),
             held_late: Arc::default(),
         });
