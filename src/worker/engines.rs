@@ -47,7 +47,7 @@ pub(super) struct Turn {
 pub(super) struct Engines {
     waiting: Mutex<Waiting>,
     bell: Condvar,
-    /// Rings when there is room for other runs of a handler.
+    /// Rings when there is room for another run of a handler.
     pub room: Notify,
     /// How many runs of one handler may wait to begin.
     room_below: usize,
@@ -59,8 +59,6 @@ pub(super) struct Engines {
 #[derive(Default)]
 struct Waiting {
     turns: Shares<(Instant, Turn)>,
-    /// Threads that wait for the bell. To ring it costs a system call, also when nobody hears it.
-    resting: usize,
     closed: bool,
 }
 
@@ -160,13 +158,10 @@ impl Engines {
         } else {
             Kind::Begins
         };
-        let mut waiting = self.lock();
-        waiting.turns.push(&handler, kind, (Instant::now(), turn));
-        let is_heard = waiting.resting > 0;
-        drop(waiting);
-        if is_heard {
-            self.bell.notify_one();
-        }
+        self.lock()
+            .turns
+            .push(&handler, kind, (Instant::now(), turn));
+        self.bell.notify_one();
     }
 
     /// Whether another run of this handler may begin; the others stay where operators and later words reach them.
@@ -250,19 +245,16 @@ impl Engines {
             if waiting.closed {
                 return None;
             }
-            waiting.resting += 1;
             waiting = self
                 .bell
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
-            waiting.resting -= 1;
         }
     }
 
     fn next_of(&self, waiting: &mut Waiting) -> Option<((Instant, Turn), AtWork)> {
         let taken = waiting.turns.take(self.places.held())?;
-        // Not for each turn: whoever begins runs is woken once for many of them, while the threads have others.
-        if taken.1.left_to_begin == Some(self.room_below / 2) {
+        if taken.1.left_to_begin == Some(self.room_below - 1) {
             self.room.notify_one();
         }
         Some(taken)
