@@ -6,8 +6,13 @@
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::sync::Arc;
+use zstd::zstd_safe::CParameter;
 
 const LEVEL: i32 = 3;
+/// The level's own tables are made for more than a dictionary and an event hold: with these nothing is found less, and
+/// much less memory is touched on the way. Measured: 1 entry in 4 and in 8 of the level's own.
+const HASH_LOG: u32 = 14;
+const CHAIN_LOG: u32 = 13;
 /// Measured: 16 KiB compresses worse, larger is slower and no better.
 const DICTIONARY_SIZE_BYTES_MAX: usize = 32 * 1024;
 
@@ -61,8 +66,7 @@ impl Dictionary {
                 .as_ref()
                 .is_none_or(|(it, _)| !Arc::ptr_eq(&it.0, &self.0))
             {
-                let fresh = zstd::bulk::Compressor::with_dictionary(LEVEL, &self.0.bytes)?;
-                *slot = Some((self.clone(), fresh));
+                *slot = Some((self.clone(), self.compressor()?));
             }
             let Some((_, compressor)) = slot else {
                 return Err(std::io::Error::other("no compressor"));
@@ -80,6 +84,14 @@ impl Dictionary {
                 })
             })
         })
+    }
+
+    fn compressor(&self) -> std::io::Result<zstd::bulk::Compressor<'static>> {
+        let mut it = zstd::bulk::Compressor::new(LEVEL)?;
+        it.set_parameter(CParameter::HashLog(HASH_LOG))?;
+        it.set_parameter(CParameter::ChainLog(CHAIN_LOG))?;
+        it.set_dictionary(LEVEL, &self.0.bytes)?;
+        Ok(it)
     }
 
     /// The body as it came.

@@ -3,11 +3,34 @@
 //! Waking a task of another thread costs a system call. So the writer leaves all answers of a commit for a runtime in
 //! its inbox and rings once; the runtime's own task then wakes the others, which costs nothing.
 
-use super::Answer;
+use super::{Answer, LedgerError};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-type Completion = (oneshot::Sender<Answer>, Answer);
+type Completion = (Reply, Answer);
+
+/// What is done with an answer. One that is dropped without any says that the ledger closes.
+pub(crate) struct Reply(Option<Box<dyn FnOnce(Answer) + Send>>);
+
+impl Reply {
+    pub(super) fn new(take: impl FnOnce(Answer) + Send + 'static) -> Self {
+        Self(Some(Box::new(take)))
+    }
+
+    fn give(mut self, answer: Answer) {
+        if let Some(take) = self.0.take() {
+            take(answer);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(take) = self.0.take() {
+            take(Err(LedgerError::Closing));
+        }
+    }
+}
 
 /// The place where a runtime's answers arrive. Bounded by the requests that wait for them.
 #[derive(Default)]
@@ -27,8 +50,7 @@ impl Desk {
             self.bell.notified().await;
             let completions = std::mem::take(&mut *self.inbox());
             for (reply, answer) in completions {
-                // Whoever hung up does not want it; the commit stands all the same.
-                let _ = reply.send(answer);
+                reply.give(answer);
             }
         }
     }

@@ -17,7 +17,7 @@ pub mod sqlite;
 pub mod stuck;
 
 use crate::run::RunId;
-use desk::Desk;
+use desk::{Desk, Reply};
 use queue::Queue;
 use request::{Accept, Commit, Intent, Order, Postpone, Settle};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub(crate) type Answer = Result<Outcome, LedgerError>;
 
 pub(crate) struct Request {
     operation: Operation,
-    reply: oneshot::Sender<Answer>,
+    reply: Reply,
     desk: Arc<Desk>,
 }
 
@@ -130,6 +130,20 @@ impl Ledger {
 
     pub fn commit(&self, commit: Commit) -> impl Future<Output = Result<Applied, LedgerError>> {
         self.apply(Operation::Commit(commit))
+    }
+
+    /// The same for a thread that does not wait: what became of it is told to `then`, on this ledger's runtime.
+    pub fn commit_and_then(
+        &self,
+        commit: Commit,
+        then: impl FnOnce(Result<Applied, LedgerError>) + Send + 'static,
+    ) {
+        // What cannot be put in line is answered all the same: its reply is dropped.
+        let _ = self.queue.push(Request {
+            operation: Operation::Commit(commit),
+            reply: Reply::new(|answer| then(answer.and_then(applied))),
+            desk: self.desk.clone(),
+        });
     }
 
     pub fn postpone(
@@ -179,12 +193,7 @@ impl Ledger {
 
     fn apply(&self, operation: Operation) -> impl Future<Output = Result<Applied, LedgerError>> {
         let asked = self.ask(operation);
-        async {
-            match asked.await? {
-                Outcome::Applied(it) => Ok(it),
-                Outcome::Receipt(_) | Outcome::Ordered(_) => Err(mixed_up()),
-            }
-        }
+        async { asked.await.and_then(applied) }
     }
 
     /// Asks at once. No `async fn`: its future would keep room for the operation beside the answer, and with it that of
@@ -193,13 +202,23 @@ impl Ledger {
         let (reply, answer) = oneshot::channel();
         let pushed = self.queue.push(Request {
             operation,
-            reply,
+            reply: Reply::new(|it| {
+                // Whoever hung up does not want it; the commit stands all the same.
+                let _ = reply.send(it);
+            }),
             desk: self.desk.clone(),
         });
         async {
             pushed?;
             answer.await.unwrap_or(Err(LedgerError::Closing))
         }
+    }
+}
+
+fn applied(outcome: Outcome) -> Result<Applied, LedgerError> {
+    match outcome {
+        Outcome::Applied(it) => Ok(it),
+        Outcome::Receipt(_) | Outcome::Ordered(_) => Err(mixed_up()),
     }
 }
 

@@ -82,7 +82,7 @@ impl Turns {
         }
     }
 
-    fn is_clear(&self, run: RunId, changes: &[RecordedChange]) -> bool {
+    pub(super) fn is_clear(&self, run: RunId, changes: &[RecordedChange]) -> bool {
         let is_free = |it: &Reserved| it.run == run || !it.reach.touches(changes);
         self.reserved().as_ref().is_none_or(is_free)
     }

@@ -1,5 +1,6 @@
 //! One attempt of a run: passes through the script, the calls that it asks for between them, and the end.
 
+mod closing;
 mod end;
 mod losses;
 mod pass;
@@ -16,10 +17,10 @@ use crate::ledger::Applied;
 use crate::ledger::decision::Needs;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::run::State;
-use crate::script::{Failure, Outcome, Program};
+use crate::script::{Failure, Program};
 use end::end_of;
 use losses::{Contention, LOSSES_MAX};
-use pass::{NoPass, Passed};
+use pass::{NoPass, Passed, Way};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
@@ -144,8 +145,7 @@ impl Attempt {
         loop {
             self.shared.once.before_a_look(&mut waiting);
             let Passed {
-                outcome,
-                changes,
+                way,
                 reads,
                 log,
                 event,
@@ -157,8 +157,8 @@ impl Attempt {
             is_first = false;
             self.now = now;
             self.event = Some(event);
-            match outcome {
-                Outcome::Needs(request) => {
+            match way {
+                Way::Needs(request) => {
                     let plan = calls::plan(self, request);
                     self.leave_event();
                     match calls::make(self, plan, &reads).await {
@@ -176,24 +176,18 @@ impl Attempt {
                         }
                     }
                 }
-                Outcome::Done { .. } => {
-                    return self.commit(State::Done, None, reads, changes, log).await;
-                }
-                Outcome::Skipped { reason } => {
-                    return self
-                        .commit(State::Skipped, Some(reason), reads, Vec::new(), log)
-                        .await;
-                }
-                Outcome::RetryIn { wait, reason } => {
+                Way::Ended(applied) => return self.committed(applied).await,
+                Way::Ends(commit) => return self.commit(commit).await,
+                Way::RetryIn { wait, reason } => {
                     return Some(self.wait_as_asked(wait, reason, log).await);
                 }
-                Outcome::Dead(failure) => {
+                Way::Dead(failure) => {
                     let changed = self.sight().calls_changed.clone();
                     let needs = changed.is_some().then_some(Needs::CallsChanged);
                     let why = changed.unwrap_or_else(|| failure.message.clone());
                     return Some(self.give_up(why, needs, Some(failure), log).await);
                 }
-                Outcome::Failed(failure) => return Some(self.fail(failure, log).await),
+                Way::Failed(failure) => return Some(self.fail(failure, log).await),
             }
         }
     }

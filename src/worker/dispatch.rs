@@ -174,7 +174,7 @@ impl Dispatcher {
             *self.begun.entry(handler.clone()).or_default() += 1;
             let task = self
                 .attempts
-                .spawn(async move { (lane, id, attempt(shared, run, blame).await) });
+                .spawn(async move { (lane, id, Box::pin(attempt(shared, run, blame)).await) });
             let in_flight = InFlight {
                 task: task.id(),
                 lane,

@@ -9,16 +9,17 @@ use crate::clock::UnixMillis;
 use crate::record::{Read, RecordKey, RecordedChange};
 use crate::run::{RunId, State};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
 
 /// Finishes a run, unless a record that it read has changed or the run is no longer the caller's.
 pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
-    if !are_current(&tables.connection, &it.reads)? {
+    let Some(mut last_changes) = current(&tables.connection, &it.reads)? else {
         return Ok(if is_held_by(&tables.connection, it.claim)? {
             Applied::Stale
         } else {
             Applied::Fenced
         });
-    }
+    };
     let taken = tables
         .connection
         .prepare_cached(
@@ -29,7 +30,8 @@ pub(super) fn commit(tables: &mut Tables, it: &Commit) -> Applying<Applied> {
         return Ok(Applied::Fenced);
     }
     for change in &it.changes {
-        apply_change(tables, Some(it.claim.id), change, it.at)?;
+        let last_change = last_changes.remove(&change.change.key);
+        apply_change(tables, Some(it.claim.id), change, last_change, it.at)?;
     }
     tables
         .connection
@@ -89,14 +91,23 @@ pub(super) fn postpone(tables: &mut Tables, it: &Postpone) -> Applying<Applied> 
     Ok(Applied::Done)
 }
 
-/// Whether every record still has the version that was read.
-pub(super) fn are_current(connection: &Connection, reads: &[Read]) -> rusqlite::Result<bool> {
+/// The last change of each record that was read, if there was any; `None` when one no longer has the version that was
+/// read.
+pub(super) fn current<'a>(
+    connection: &Connection,
+    reads: &'a [Read],
+) -> rusqlite::Result<Option<HashMap<&'a RecordKey, i64>>> {
+    let mut last_changes = HashMap::with_capacity(reads.len());
     for read in reads {
-        if version(connection, &read.key)? != read.version {
-            return Ok(false);
+        let found = standing(connection, &read.key)?;
+        if found.map_or(0, |(version, _)| version) != read.version {
+            return Ok(None);
+        }
+        if let Some((_, change)) = found {
+            last_changes.insert(&read.key, change);
         }
     }
-    Ok(true)
+    Ok(Some(last_changes))
 }
 
 /// Whether the run is still open and the caller's.
@@ -106,19 +117,24 @@ pub(super) fn is_held_by(connection: &Connection, claim: Claim) -> rusqlite::Res
         .exists([claim.id.0, claim.epoch])
 }
 
-fn version(connection: &Connection, key: &RecordKey) -> rusqlite::Result<i64> {
-    let found = connection
-        .prepare_cached("SELECT version FROM records WHERE collection = ?1 AND id = ?2")?
-        .query_row([&key.collection, &key.id], |row| row.get(0))
-        .optional()?;
-    Ok(found.unwrap_or(0))
+/// A record's version, and its newest row of `record_changes`.
+fn standing(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT version, last_change FROM records WHERE collection = ?1 AND id = ?2",
+        )?
+        .query_row([&key.collection, &key.id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()
 }
 
-/// Writes a record and its entry in the history.
+/// Writes a record and its entry in the history. Looks for the record's last change when that is not known.
 pub(super) fn apply_change(
     tables: &mut Tables,
     run: Option<RunId>,
     recorded: &RecordedChange,
+    last_change: Option<i64>,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
     let RecordedChange { change, from, to } = recorded;
@@ -126,14 +142,9 @@ pub(super) fn apply_change(
     tables.next.change += 1;
     let key = &change.key;
     let version = change.base_version + 1;
-    let previous: Option<i64> = if change.base_version == 0 {
-        None
-    } else {
-        tables
-            .connection
-            .prepare_cached("SELECT last_change FROM records WHERE collection = ?1 AND id = ?2")?
-            .query_row([&key.collection, &key.id], |row| row.get(0))
-            .optional()?
+    let previous = match last_change {
+        None if change.base_version > 0 => standing(&tables.connection, key)?.map(|it| it.1),
+        it => it,
     };
     tables
         .connection

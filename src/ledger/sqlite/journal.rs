@@ -3,7 +3,7 @@
 use super::super::Applied;
 use super::super::decision::ChoiceName;
 use super::super::request::{CallState, Intent, Settle};
-use super::commit::{are_current, is_held_by};
+use super::commit::{current, is_held_by};
 use super::once;
 use super::writer::{ApplyError, Applying, Tables};
 use crate::run::RunId;
@@ -15,7 +15,7 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
     if !is_held_by(&tables.connection, it.claim)? {
         return Ok(Applied::Fenced);
     }
-    if !are_current(&tables.connection, &it.reads)? {
+    if current(&tables.connection, &it.reads)?.is_none() {
         return Ok(Applied::Stale);
     }
     let entry = &it.entry;

@@ -218,7 +218,7 @@ fn set_record(
         after: body.map(str::to_owned),
         newest_event_at: newest_event_at.map(UnixMillis),
     };
-    apply_change(tables, None, &change.into(), at)?;
+    apply_change(tables, None, &change.into(), None, at)?;
     Ok(Ordered::Done { affected: 1 })
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Seen {
     /// The newest event that was ever added.
     newest: i64,
     merged_through: i64,
+    /// No row of the table has a higher key; so most events are known to be new without a look at it.
+    highest: i64,
     /// What the open transaction has done, to be undone if it fails.
     added: Vec<DedupeKey>,
     merged: Vec<DedupeKey>,
@@ -93,6 +95,9 @@ impl Seen {
         let mut it = Self {
             merged_through,
             newest: merged_through,
+            highest: connection
+                .query_row("SELECT max(key) FROM seen", [], |row| row.get(0))
+                .map(|it: Option<i64>| it.unwrap_or(0))?,
             ..Self::default()
         };
         let mut statement = connection.prepare(
@@ -123,7 +128,9 @@ impl Seen {
         if let Some(row) = self.fresh.get(&key).or_else(|| self.merging.get(&key)) {
             return Ok(Some(row.event_seq));
         }
-        if let Place::Known(known) = place_of(connection, key)? {
+        if key.key <= self.highest
+            && let Place::Known(known) = place_of(connection, key)?
+        {
             return Ok(Some(known));
         }
         self.fresh.insert(
@@ -170,13 +177,14 @@ impl Seen {
             let Some(row) = self.merging.get(&key) else {
                 continue;
             };
+            if insert(connection, key.key, key, row)? {
+                self.highest = self.highest.max(key.key);
+                continue;
+            }
             match place_of(connection, key)? {
                 Place::Free(at) => {
-                    connection
-                        .prepare_cached(
-                            "INSERT INTO seen (key, fingerprint, event_seq, received_at) VALUES (?1, ?2, ?3, ?4)",
-                        )?
-                        .execute(params![at, key.fingerprint, row.event_seq, row.received_at.0])?;
+                    insert(connection, at, key, row)?;
+                    self.highest = self.highest.max(at);
                 }
                 // A merge before the last end had come this far.
                 Place::Known(_) => {}
@@ -217,6 +225,22 @@ impl Seen {
         self.to_merge = self.merging.keys().copied().collect();
         self.to_merge.sort_unstable_by(|a, b| b.cmp(a));
     }
+}
+
+/// Puts a row into the table, unless another one is there.
+fn insert(connection: &Connection, at: i64, key: DedupeKey, row: &Row) -> rusqlite::Result<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO seen (key, fingerprint, event_seq, received_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute(params![
+            at,
+            key.fingerprint,
+            row.event_seq,
+            row.received_at.0
+        ])?;
+    Ok(inserted == 1)
 }
 
 /// Where a key is in the table, or would be.

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod by_hand;
 
-use super::super::desk::Desk;
+use super::super::desk::{Desk, Reply};
 use super::super::in_place::{InPlace, LOOK_EVERY};
 use super::super::queue::Queue;
 use super::super::{Answer, LedgerError, Operation, Outcome, Request};
@@ -13,7 +13,6 @@ use super::{Arrival, Arrivals, Verdict, accept, commit, journal, judge, order};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::sync::oneshot;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
@@ -276,7 +275,7 @@ impl Tables {
 
 /// One message a runtime, whatever the number of answers.
 fn deliver(batch: Vec<Request>, answers: Vec<Answer>) {
-    type Letters = Vec<(oneshot::Sender<Answer>, Answer)>;
+    type Letters = Vec<(Reply, Answer)>;
     let mut by_desk: Vec<(Arc<Desk>, Letters)> = Vec::new();
     for (request, answer) in batch.into_iter().zip(answers) {
         let letter = (request.reply, answer);

@@ -7,10 +7,9 @@ use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::in_force::short;
 use crate::ledger::decision::Needs;
-use crate::ledger::request::{AttemptReport, Commit, Order, Postpone};
+use crate::ledger::request::{Commit, Order, Postpone};
 use crate::ledger::version_decision::VersionDecision;
 use crate::ledger::{Applied, LedgerError};
-use crate::record::{Read, RecordedChange};
 use crate::run::{Next, RunId, State, after_failure};
 use crate::script::{Failure, LogLine};
 use crate::services::NotNow;
@@ -28,32 +27,17 @@ enum Follow {
 }
 
 impl Attempt {
-    pub(super) async fn commit(
-        &self,
-        state: State,
-        why: Option<String>,
-        reads: Vec<Read>,
-        changes: Vec<RecordedChange>,
-        log: Vec<LogLine>,
-    ) -> Option<End> {
-        let outcome = if state == State::Done {
-            "done"
-        } else {
-            "skipped"
-        };
-        self.shared.turns.clear(self.run.claim.id, &changes).await;
-        let commit = Commit {
-            claim: self.run.claim,
-            handler: self.run.handler.clone(),
-            state,
-            why,
-            replay: self.run.replay,
-            reads,
-            changes,
-            attempt: self.report(outcome, None, &log),
-            at: self.shared.clock.now(),
-        };
-        match self.shared.ledger.commit(commit).await {
+    /// Commits the end of a run that is done, once its changes are in nobody's way.
+    pub(super) async fn commit(&self, commit: Commit) -> Option<End> {
+        let turns = &self.shared.turns;
+        turns.clear(self.run.claim.id, &commit.changes).await;
+        self.committed(self.shared.ledger.commit(commit).await)
+            .await
+    }
+
+    /// What follows from the commit of a run that is done; `None` when a record that it read was changed meanwhile.
+    pub(super) async fn committed(&self, applied: Result<Applied, LedgerError>) -> Option<End> {
+        match applied {
             Ok(Applied::Done) => {
                 self.note(Ended::Finished).await;
                 Some(End::Finished)
@@ -97,7 +81,7 @@ impl Attempt {
     /// off, the ledger has one report of it, the newest, and in the end that of the attempt.
     pub(super) async fn put_off(&self, NotNow { service, why }: NotNow, log: Vec<LogLine>) -> End {
         let has_something_to_tell = !log.is_empty() || !self.sight().notes.is_empty();
-        let attempt = has_something_to_tell.then(|| self.report("put off", None, &log));
+        let attempt = has_something_to_tell.then(|| self.closing().report("put off", None, &log));
         let postpone = Postpone {
             claim: self.run.claim,
             state: State::Waiting,
@@ -251,37 +235,9 @@ impl Attempt {
             why,
             needs,
             attempts: self.number(),
-            attempt: Some(self.report(outcome, error, &log)),
+            attempt: Some(self.closing().report(outcome, error, &log)),
         };
         end_of(self.shared.ledger.postpone(postpone).await, end)
-    }
-
-    fn report(
-        &self,
-        outcome: &'static str,
-        error: Option<String>,
-        log: &[LogLine],
-    ) -> AttemptReport {
-        let took_ms = self.shared.clock.now().0 - self.started_at.0;
-        let (engine_time, calls) = {
-            let sight = self.sight();
-            (sight.engine_time, sight.told())
-        };
-        AttemptReport {
-            number: self.number(),
-            started_at: self.started_at,
-            took_ms: took_ms.max(0),
-            engine_us: i64::try_from(engine_time.as_micros()).unwrap_or(i64::MAX),
-            outcome,
-            error,
-            log: if log.is_empty() {
-                None
-            } else {
-                serde_json::to_string(log).ok()
-            },
-            calls,
-            version: self.version.clone(),
-        }
     }
 }
 

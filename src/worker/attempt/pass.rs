@@ -1,32 +1,49 @@
 //! One pass of an attempt through its script, on a script thread.
 
+use super::super::alone::Turns;
 use super::super::engines::Turn;
 use super::super::journal::Journal;
 use super::super::lost::Lost;
 use super::super::past::Past;
 use super::super::world::{AttemptWorld, Sight};
 use super::Attempt;
+use super::closing::Closing;
+use crate::call::Request;
 use crate::clock::UnixMillis;
 use crate::event::Event;
 use crate::in_force::{InForce, LoadedHandler};
 use crate::ledger::decision::Matching;
-use crate::ledger::request::OpenRun;
+use crate::ledger::request::{Commit, OpenRun};
 use crate::ledger::sqlite::read::{ReadError, Reader};
+use crate::ledger::{Applied, Ledger, LedgerError};
 use crate::record::{Read, RecordedChange};
-use crate::script::{self, LogLine, Outcome, Program};
+use crate::script::{self, Failure, LogLine, Outcome, Program};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// What is left of a pass once the script thread is done with it.
 pub(super) struct Passed {
-    pub outcome: Outcome,
-    /// Those of an outcome that is done, with what history keeps of them.
-    pub changes: Vec<RecordedChange>,
+    pub way: Way,
     pub reads: Vec<Read>,
     pub log: Vec<LogLine>,
     pub event: Arc<Event>,
     pub now: UnixMillis,
+}
+
+/// Where a run goes after a pass.
+pub(super) enum Way {
+    /// Its end was given to the ledger.
+    Ended(Result<Applied, LedgerError>),
+    /// Its end is to be given to the ledger once that is in nobody's way.
+    Ends(Commit),
+    RetryIn {
+        wait: Duration,
+        reason: String,
+    },
+    Dead(Failure),
+    Failed(Failure),
+    Needs(Request),
 }
 
 /// Why a pass could not be made.
@@ -54,15 +71,16 @@ impl Attempt {
             now: self.now,
             is_first,
             lost: self.shared.lost.clone(),
+            closing: self.closing(),
         };
+        let (ledger, turns) = (self.shared.ledger.clone(), self.shared.turns.clone());
         // The thread's, or that of whoever gives the thread up: the one that comes first.
         let reply = Arc::new(Mutex::new(Some(reply)));
         let in_vain = reply.clone();
         let work = Box::new(move |reader: &Arc<Mutex<Reader>>| {
             let passed = ingredients.pass(reader);
             if let Some(reply) = lock(&reply).take() {
-                // Whoever waited for it may have been ended by a shutdown.
-                let _ = reply.send(passed);
+                tell(reply, passed, &ledger, &turns);
             }
         });
         let lost = self.lost();
@@ -97,6 +115,40 @@ impl Attempt {
     }
 }
 
+/// Tells the run what became of its pass. Its end goes to the ledger first: to wake it for nothing but to have it wait for
+/// the writer costs more than all else that is done for it outside of the script.
+fn tell(
+    reply: oneshot::Sender<Result<Box<Passed>, NoPass>>,
+    passed: Result<Box<Passed>, NoPass>,
+    ledger: &Ledger,
+    turns: &Turns,
+) {
+    let is_clear = |it: &Commit| turns.is_clear(it.claim.id, &it.changes) && !reply.is_closed();
+    match passed.map(|it| *it) {
+        Ok(Passed {
+            way: Way::Ends(commit),
+            reads,
+            log,
+            event,
+            now,
+        }) if is_clear(&commit) => {
+            ledger.commit_and_then(commit, move |applied| {
+                let _ = reply.send(Ok(Box::new(Passed {
+                    way: Way::Ended(applied),
+                    reads,
+                    log,
+                    event,
+                    now,
+                })));
+            });
+        }
+        // Whoever waited for it may have been ended by a shutdown.
+        passed => {
+            let _ = reply.send(passed.map(Box::new));
+        }
+    }
+}
+
 /// What a pass is made of, taken along to the script thread.
 struct Ingredients {
     run: OpenRun,
@@ -109,6 +161,7 @@ struct Ingredients {
     now: UnixMillis,
     is_first: bool,
     lost: Arc<Lost>,
+    closing: Closing,
 }
 
 impl Ingredients {
@@ -147,17 +200,27 @@ impl Ingredients {
         let world = AttemptWorld::new(self.sight.clone(), reader.clone(), services);
         let pass = self.program.run(&attempt, &frozen, Box::new(world));
         lock(&self.sight).engine_time += pass.engine_time;
-        let mut outcome = pass.outcome;
-        let mut changes = Vec::new();
-        if let Outcome::Done { changes: wanted } = &mut outcome {
+        let (mut reads, log) = (pass.reads, pass.log);
+        let ends = |skipped, changes| {
+            let reads = std::mem::take(&mut reads);
+            Way::Ends(self.closing.commit(skipped, reads, changes, &log))
+        };
+        let way = match pass.outcome {
             // Here, and not in the writer, which everybody waits for.
-            changes.extend(std::mem::take(wanted).into_iter().map(RecordedChange::from));
-        }
+            Outcome::Done { changes } => ends(
+                None,
+                changes.into_iter().map(RecordedChange::from).collect(),
+            ),
+            Outcome::Skipped { reason } => ends(Some(reason), Vec::new()),
+            Outcome::RetryIn { wait, reason } => Way::RetryIn { wait, reason },
+            Outcome::Dead(failure) => Way::Dead(failure),
+            Outcome::Failed(failure) => Way::Failed(failure),
+            Outcome::Needs(request) => Way::Needs(request),
+        };
         Ok(Box::new(Passed {
-            outcome,
-            changes,
-            reads: pass.reads,
-            log: pass.log,
+            way,
+            reads,
+            log,
             event,
             now: self.now,
         }))
