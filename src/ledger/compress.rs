@@ -9,8 +9,8 @@ use std::sync::Arc;
 use zstd::zstd_safe::CParameter;
 
 const LEVEL: i32 = 3;
-/// The level's own tables are made for more than a dictionary and an event hold: with these nothing is found less, and
-/// much less memory is touched on the way. Measured: 1 entry in 4 and in 8 of the level's own.
+/// The level's own tables are made for more than a dictionary and an event hold. With these, a quarter of the size, an event
+/// compresses as well, one of 400 KiB to 1.6 % more bytes, and far less memory is touched on the way.
 const HASH_LOG: u32 = 14;
 const CHAIN_LOG: u32 = 13;
 /// Measured: 16 KiB compresses worse, larger is slower and no better.

@@ -70,3 +70,23 @@ impl Desk {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn every_reply_is_told_once_also_one_that_is_dropped() {
+        let (tell, told) = channel();
+        let reply = |tell: std::sync::mpsc::Sender<bool>| {
+            Reply::new(move |it| {
+                tell.send(matches!(it, Err(LedgerError::Closing))).unwrap();
+            })
+        };
+        reply(tell.clone()).give(Err(LedgerError::DiskFull));
+        drop(reply(tell.clone()));
+        drop(tell);
+        assert_eq!(told.iter().collect::<Vec<_>>(), [false, true]);
+    }
+}

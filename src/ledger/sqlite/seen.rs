@@ -314,6 +314,12 @@ mod tests {
         for number in 1..=count {
             assert_eq!(add(&mut seen, &connection, number), Some(number));
         }
+        // A start knows of the table no more than what is in it: the events here are in no other.
+        assert!(seen.merge_through(&connection, count).is_ok());
+        let mut seen = Seen::load(&connection).unwrap();
+        for number in 1..=count {
+            assert_eq!(add(&mut seen, &connection, number), Some(number));
+        }
     }
 
     #[test]
