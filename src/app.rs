@@ -2,6 +2,7 @@
 
 pub(crate) mod housekeeping;
 mod listen;
+mod signals;
 
 use crate::catalog;
 use crate::clock::{Clock, SystemClock};
@@ -17,12 +18,12 @@ use crate::reload::{self, First, Location, Reloader};
 use crate::worker::{Lost, Worker};
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
+use signals::{Signals, obey};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -352,56 +353,6 @@ fn start_ingress(
             });
         })?;
     Ok(thread)
-}
-
-/// The signals that a host obeys, received from the moment that this is made.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn receive() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
-/// SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads.
-async fn obey(
-    signals: Signals,
-    asked: Arc<Notify>,
-    shutdown: CancellationToken,
-    drain_timeout: Duration,
-) {
-    let Signals {
-        mut terminate,
-        mut interrupt,
-        mut hangup,
-    } = signals;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => asked.notify_one(),
-            () = shutdown.cancelled() => break,
-        }
-    }
-    shutdown.cancel();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            // The drain's own bound did not hold: something is stuck.
-            () = tokio::time::sleep(drain_timeout * 2 + FAREWELL) => {}
-        }
-        warn!("ending at once; runs in progress begin again at the next start");
-        std::process::exit(130);
-    });
 }
 
 /// A ledger that cannot be trusted takes nothing more; the process ends so that a fresh start can look at the disk.
