@@ -189,7 +189,10 @@ impl Reloader {
                 return Report::default();
             }
         }
-        let mut report = self.put_into_force(files).await;
+        let (mut report, is_left_undone) = match self.put_into_force(files).await {
+            Ok(it) => (it, false),
+            Err(it) => (it, true),
+        };
         if !report.is_changed {
             report.decided.clone_from(&self.lock().decided);
             report.needs_restart.clone_from(&self.lock().needs_restart);
@@ -215,6 +218,11 @@ impl Reloader {
             state.problems.clone_from(&report.problems);
             state.decided.clone_from(&report.decided);
             state.needs_restart.clone_from(&report.needs_restart);
+            if is_left_undone {
+                // It was not the files: they are tried again with the next look, as if they were new.
+                state.seen.hash = None;
+                state.vouches = false;
+            }
         }
         self.reports.send_replace(report.clone());
         report
@@ -228,11 +236,12 @@ impl Reloader {
         }
     }
 
-    async fn put_into_force(&self, files: Files) -> Report {
+    /// An error: the host could not take it now, whatever the files say.
+    async fn put_into_force(&self, files: Files) -> Result<Report, Report> {
         let before = self.current.load_full();
         let decisions = match self.reader().version_decisions() {
             Ok(it) => it,
-            Err(error) => return failed(format!("the ledger cannot be read: {error}")),
+            Err(error) => return Err(failed(format!("the ledger cannot be read: {error}"))),
         };
         let Some(Checked {
             config,
@@ -241,7 +250,7 @@ impl Reloader {
             warnings,
         }) = self.checked(files, before.clone()).await
         else {
-            return failed("the check ended by itself".into());
+            return Err(failed("the check ended by itself".into()));
         };
         let mut report = Report::default();
         report
@@ -253,16 +262,18 @@ impl Reloader {
         report
             .warnings
             .extend(warnings.iter().map(ToString::to_string));
-        let Some(config) = config else { return report };
+        let Some(config) = config else {
+            return Ok(report);
+        };
         if let Some(why) = refuses_rename(&before.config, &config) {
             report.problems.push(why);
-            return report;
+            return Ok(report);
         }
         let services = match before.services.renew(&config.services) {
             Ok(it) => it,
             Err(error) => {
                 report.problems.push(error.to_string());
-                return report;
+                return Ok(report);
             }
         };
         let mut of_choice = Report::default();
@@ -278,7 +289,7 @@ impl Reloader {
         };
         if let Some(why) = refuses_loss(&self.location.name(), &config, &chosen, &runs_now) {
             report.problems.push(why);
-            return report;
+            return Ok(report);
         }
         report.extend(of_choice);
         let next = InForce::new(config, services, chosen).after(&before);
@@ -291,10 +302,11 @@ impl Reloader {
                 .problems
                 .push(format!("nothing was changed: {error}"));
             report.is_changed = false;
-            return report;
+            report.changes.clear();
+            return Err(report);
         }
         if let Err(error) = self.unsettle(&next) {
-            return failed(format!("nothing was changed: {error}"));
+            return Err(failed(format!("nothing was changed: {error}")));
         }
         self.current.store(next.clone());
         if let Err(error) = self.align(&next).await {
@@ -302,7 +314,7 @@ impl Reloader {
                 "open runs could not be brought in line yet: {error}"
             ));
         }
-        report
+        Ok(report)
     }
 
     /// None when the check ended by itself.

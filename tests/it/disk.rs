@@ -1,7 +1,10 @@
 //! A disk that is full or ill: nothing is acknowledged that is not stored, and nothing that was is lost.
 
 use crate::effects;
-use crate::support::{Delivery, FakeService, Faults, Host, Load, PATH, event, eventually, tell};
+use crate::support::{
+    Delivery, FakeService, Faults, Host, HostSetup, Load, PATH, event, eventually, tell,
+};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,6 +84,25 @@ fn works_on_after_a_full_disk(host: &Host, load: &mut Load, service: &FakeServic
     assert_eq!(load.count(|it| it.status.is_none()), 0, "all are answered");
     assert!(host.log().contains("no space is left on the disk"));
     tell(&format!("{what}: {figures}"));
+}
+
+#[test]
+fn a_save_that_a_full_disk_refused_comes_into_force_by_itself_when_there_is_room() {
+    let saying = |what: &str| format!("records(\"said\").set(\"it\", #{{ what: \"{what}\" }});");
+    let setup = HostSetup::one_handler("[\"invoice.paid\"]", "[\"said\"]", &saying("old"));
+    let mut host = setup.start();
+    assert!(host.terminate().success());
+    let trigger = host.folder().join("full");
+    host.restart_with(&Faults::none().full_while(&host.data(), &trigger));
+    fs::write(&trigger, "").unwrap();
+    host.save("scripts/only.rhai", &saying("new"));
+    eventually(SOON, || host.log().contains("nothing was changed: "));
+    fs::remove_file(&trigger).unwrap();
+    eventually(SOON, || host.log().contains("reloaded: "));
+    assert_eq!(host.post(&event("invoice.paid", "in_1")).status, 200);
+    let said = || host.ledger().record("said", "it");
+    eventually(SOON, || said().is_some());
+    assert_eq!(said(), Some(json!({ "what": "new" })));
 }
 
 /// What stands in the data folder's place at the next start.

@@ -32,6 +32,12 @@ pub(super) struct Facts {
     pub(super) runs: BTreeMap<i64, Seen>,
     /// When each pin was first seen: by handler and version.
     pub(super) pins: BTreeMap<(String, String), UnixMillis>,
+    /// Versions that were rolled back, by handler.
+    pub(super) rolled_back: BTreeSet<(String, String)>,
+    /// Versions that somebody wanted to run whatever became of them before, by handler.
+    pub(super) wanted: BTreeSet<(String, String)>,
+    /// Scripts whose handlers ran without a canary at some time.
+    pub(super) without_canary: BTreeSet<&'static str>,
     pub(super) ever_dead: BTreeSet<i64>,
     /// Events of which a run was moved.
     pub(super) moved: BTreeSet<i64>,
@@ -65,6 +71,20 @@ impl Facts {
         self.was_narrow |= files.is_narrow;
         self.was_gone |= files.name != Name::Second;
         self.was_reordered |= !files.by_customer;
+        for (script, has_canary) in ["first", "second"].into_iter().zip(files.canaries) {
+            if !has_canary {
+                self.without_canary.insert(script);
+            }
+        }
+    }
+
+    /// The versions that must not run, by handler. Who saves without a canary wants what he saves; where the version
+    /// before does not fit the handler any more, the new one takes its place.
+    pub(super) fn stay_rolled_back(&self) -> impl Iterator<Item = &(String, String)> {
+        let all = self.rolled_back.difference(&self.wanted);
+        all.filter(|(handler, _)| {
+            !self.was_narrow && !self.without_canary.contains(script_of(handler))
+        })
     }
 
     pub(super) fn allow_again(&mut self, seq: i64) {

@@ -139,6 +139,8 @@ impl Course {
             return false;
         };
         self.note("pin", format!("{} {}", it[0], &it[1][..12]));
+        let wanted = (it[0].clone(), it[1].clone());
+        self.facts.wanted.insert(wanted);
         self.command(Command::Rollback {
             handler: it[0].clone(),
             version: Some(it[1].clone()),

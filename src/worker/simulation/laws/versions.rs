@@ -69,7 +69,7 @@ impl Course {
         self.facts.pins = pins;
     }
 
-    /// A version that was rolled back is not in force, and a run that failed on one that is tried is done by the one
+    /// A version that was rolled back is not in force nor tried again before somebody wants it, and a run that failed on one that is tried is done by the one
     /// before it.
     fn check_canaries(&mut self) {
         let looks = &self.life().looks;
@@ -103,11 +103,18 @@ impl Course {
         }
         for it in rolled_back {
             *self.counts.entry("seen rolled back").or_default() += 1;
-            let Some(loaded) = in_force.handler(&it[0]) else {
+            let rolled_back = (it[0].clone(), it[1].clone());
+            self.facts.rolled_back.insert(rolled_back);
+        }
+        for (handler, version) in self.facts.stay_rolled_back() {
+            let Some(loaded) = in_force.handler(handler) else {
                 continue;
             };
             let runs = loaded.program().map(|it| it.version());
-            assert_ne!(runs, Ok(it[1].as_str()), "{} was rolled back", it[0]);
+            assert_ne!(runs, Ok(version.as_str()), "{handler} was rolled back");
+            let tried = loaded.chosen.canary.as_ref();
+            let tried = tried.map(|it| it.candidate.version());
+            assert_ne!(tried, Some(version.as_str()), "{handler} was rolled back");
         }
     }
 }
