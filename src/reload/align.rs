@@ -9,6 +9,7 @@ use crate::ledger::sqlite::many::RUNS_PER_BITE;
 use crate::ledger::sqlite::read::ReadError;
 use crate::ledger::{LedgerError, Ordered};
 use crate::run::{Lane, RunId};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -74,8 +75,8 @@ struct Otherwise<'a> {
     /// Of `meta`.
     key: String,
     value: String,
-    /// It had another order: open runs may be in other lanes.
-    is_known: bool,
+    /// Open runs may be in other lanes: it had another order, or an end came before the order of its runs was noted.
+    may_have_runs: bool,
 }
 
 impl Reloader {
@@ -130,7 +131,7 @@ impl Reloader {
     /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes.
     pub(super) fn unsettle(&self, next: &InForce) -> Result<(), LedgerError> {
         for it in self.ordered_otherwise(next)? {
-            if it.is_known {
+            if it.may_have_runs {
                 next.unsettled.add(it.loaded.handler.name.clone());
             }
         }
@@ -139,7 +140,7 @@ impl Reloader {
 
     async fn reorder(&self, now: &InForce) -> Result<(), LedgerError> {
         let otherwise = self.ordered_otherwise(now)?;
-        let known = otherwise.iter().filter(|it| it.is_known);
+        let known = otherwise.iter().filter(|it| it.may_have_runs);
         let changing: Vec<_> = known
             .map(|it| (it.key.clone(), CHANGING.to_owned()))
             .collect();
@@ -149,7 +150,7 @@ impl Reloader {
             let order = Order::SetMeta { values: changing };
             self.ledger.order(order).await?;
         }
-        for it in otherwise.iter().filter(|it| it.is_known) {
+        for it in otherwise.iter().filter(|it| it.may_have_runs) {
             self.relane(now, it.loaded).await?;
         }
         if !otherwise.is_empty() {
@@ -185,7 +186,7 @@ impl Reloader {
 
     /// Handlers whose runs the ledger does not know to be ordered as they are now.
     fn ordered_otherwise<'a>(&self, now: &'a InForce) -> Result<Vec<Otherwise<'a>>, LedgerError> {
-        let mut found = Vec::new();
+        let mut found: Vec<Otherwise<'_>> = Vec::new();
         for loaded in now.handlers() {
             // The ledger knows it, so that a change which was made while no host ran is seen too.
             let key = last_good::order_key_of(&loaded.handler.name);
@@ -196,8 +197,18 @@ impl Reloader {
                     loaded,
                     key,
                     value,
-                    is_known: known.is_some(),
+                    may_have_runs: known.is_some(),
                 });
+            }
+        }
+        if found.iter().any(|it| !it.may_have_runs) {
+            let with_runs = self
+                .reader()
+                .handlers_with_open_runs()
+                .map_err(unreadable)?;
+            let with_runs: HashSet<String> = with_runs.into_iter().map(|it| it.0).collect();
+            for it in &mut found {
+                it.may_have_runs |= with_runs.contains(&*it.loaded.handler.name);
             }
         }
         Ok(found)
