@@ -83,6 +83,8 @@ impl Course {
              WHERE attempts.version = canaries.version AND attempts.started_at > canaries.began_at
                AND attempts.outcome IN ('failed', 'dead')
                AND (open.state = 'dead' OR (open.state = 'waiting' AND open.due_at IS NOT NULL))
+               -- Run again, and come to a call of a name that another run is making.
+               AND coalesce(open.why, '') NOT LIKE 'waits for run %'
                AND NOT EXISTS (SELECT 1 FROM attempts AS later WHERE later.run = open.id
                  AND (later.started_at, later.number) > (attempts.started_at, attempts.number))",
         );
