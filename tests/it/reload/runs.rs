@@ -2,6 +2,7 @@
 
 use super::{ENDPOINT, IN_TIME, reload};
 use crate::support::{FakeService, Host, HostSetup, PATH, Reaction, event, eventually};
+use rusqlite::Connection;
 use serde_json::json;
 use std::time::Duration;
 
@@ -57,6 +58,23 @@ fn open_runs_go_into_the_lanes_of_a_new_order_by() {
     // And one that comes now goes by the new rule too.
     host.post(&event("a.created", "obj_1").with("name", "later"));
     all_are(&host, json!({ "beside": 1, "behind": 1, "later": 1 }));
+}
+
+/// As it is when the host ended just after the handler came into force and took its first events.
+#[test]
+fn open_runs_go_into_their_lanes_also_when_no_order_of_theirs_was_noted() {
+    let service = FakeService::start();
+    let mut host = with_service(&service, "data.object.id");
+    host.post(&event("a.created", "obj_1").with("wait", true));
+    host.post(&event("a.created", "obj_1").with("name", "behind"));
+    assert!(host.terminate().success());
+    let ledger = Connection::open(host.data().join("ledger.db")).unwrap();
+    let forgotten = ledger.execute("DELETE FROM meta WHERE key = 'order_by/a'", []);
+    assert_eq!(forgotten.unwrap(), 1);
+    drop(ledger);
+    host.save("handlers.toml", &config(&service, "none"));
+    host.restart();
+    all_are(&host, json!({ "behind": 1 }));
 }
 
 #[test]
