@@ -115,6 +115,9 @@ pub struct Settle {
 pub struct JournalEntry {
     /// From 1, in the order in which the run made its calls.
     pub number: i64,
+    /// The last attempt that sent it: the how-manyth of the run's attempts that wrote down a call, from 1. 0 in entries from
+    /// before it was kept.
+    pub sent_by: i64,
     pub state: CallState,
     pub service: String,
     pub method: String,

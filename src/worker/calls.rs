@@ -223,6 +223,7 @@ fn new_entry(attempt: &Attempt, request: &Request, new: &New) -> Result<JournalE
     };
     Ok(JournalEntry {
         number: sight.journal.next_number(),
+        sent_by: sight.journal.attempt(),
         state: CallState::Intended,
         service: prepared.service.clone(),
         method: prepared.method.as_str().into(),

@@ -21,6 +21,7 @@ pub(super) struct Journal {
     taken_by: Vec<Option<String>>,
     /// How many of the entries are of earlier attempts: the first ones.
     earlier: usize,
+    attempt: i64,
     matching: Matching,
     size_bytes: usize,
 }
@@ -75,6 +76,7 @@ impl Journal {
         Self {
             taken_by: vec![None; entries.len()],
             earlier: entries.len(),
+            attempt: entries.iter().map(|it| it.sent_by).max().unwrap_or(0) + 1,
             size_bytes: entries.iter().map(size_bytes).sum(),
             entries: entries.into_iter().map(Arc::new).collect(),
             matching,
@@ -131,14 +133,15 @@ impl Journal {
         let all: Vec<usize> = (0..self.entries.len()).filter(remembered).collect();
         let is_same = |at: &&usize| asked.is_what(&self.entries[**at], content);
         let is_free = |at: &&usize| self.taken_by[**at].is_none();
-        // An edited script has made another call since this one failed, maybe in its place: now both would happen.
+        // Sent by a later attempt, maybe in its place. What the same attempt sent, it sent beside it.
+        let is_since = |it: &JournalEntry, other: &JournalEntry| it.sent_by > other.sent_by;
+        // Another call was made since this one failed: sent again, both would happen.
         let replaced_by = |at: usize| {
             let it = &self.entries[at];
-            let since = all.iter().filter(is_free).copied();
-            let is_other =
-                |other: &JournalEntry| other.number > it.number && other.version != it.version;
-            let mut since = since.filter(|other| is_other(&self.entries[*other]));
-            since.next().filter(|_| it.state == CallState::Unsettled)
+            let mut since = all.iter().filter(is_free).copied();
+            since
+                .find(|other| is_since(&self.entries[*other], it))
+                .filter(|_| it.state == CallState::Unsettled)
         };
         let at_unless_replaced = |at: usize| match (replaced_by(at), matching) {
             (None, _) | (Some(_), Matching::Again { .. }) => Place::At(at),
@@ -160,22 +163,21 @@ impl Journal {
             };
         }
         // This very call was made before, and those of it that are left were refused: it is made anew, and is none of the
-        // others.
+        // others, unless a later attempt has made one in its place.
         let come_by = self.taken_by.iter().flatten();
         let come_by = come_by.filter(|it| *it == content).count() as u64;
         let kept = all.iter().filter(|at| **at < self.earlier).filter(is_same);
-        let refused = self.generation(content);
-        if refused > 0 && come_by < refused + kept.count() as u64 {
-            return Place::Nowhere;
-        }
+        let is_made_anew = come_by < self.generation(content) + kept.count() as u64;
+        let refused = self.last_refused(content).filter(|_| is_made_anew);
         let after = match matching {
             Matching::Usual | Matching::Reuse => 0,
             Matching::Again { through } => through,
         };
         let left = || {
-            all.iter()
-                .filter(is_free)
-                .filter(|at| self.entries[**at].number > after)
+            all.iter().filter(is_free).filter(|at| {
+                let it = &self.entries[**at];
+                it.number > after && refused.is_none_or(|refused| is_since(it, refused))
+            })
         };
         // An unchanged script that says something else now, because the world changed: it is the same call.
         if let Some(at) = left().find(|at| self.entries[**at].version == asked.version) {
@@ -239,9 +241,20 @@ impl Journal {
         self.entries.last().map_or(1, |it| it.number + 1)
     }
 
+    /// Which attempt this is, among those of the run that sent a call.
+    pub(super) fn attempt(&self) -> i64 {
+        self.attempt
+    }
+
     /// How often a call with this content was refused: part of the next one's key.
     pub(super) fn generation(&self, content: &str) -> u64 {
         self.count(content, is_forgotten)
+    }
+
+    fn last_refused(&self, content: &str) -> Option<&JournalEntry> {
+        let mut all = self.entries.iter().rev();
+        let it = all.find(|it| it.content == content && is_forgotten(it))?;
+        Some(it)
     }
 
     /// How many calls with this content came before: part of a new one's key.

@@ -108,6 +108,7 @@ mod tests {
     fn entry(number: i64, state: CallState, now: i64, seen: Seen) -> JournalEntry {
         JournalEntry {
             number,
+            sent_by: 1,
             state,
             service: "books".into(),
             method: "POST".into(),

@@ -35,10 +35,10 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, path, once)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+               version, now, seen, intended_at, path, once, sent_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (run, number) DO UPDATE SET state = ?3, version = ?10, now = ?11, seen = ?12, decided = NULL,
-                 once = ?15
+                 once = ?15, sent_by = ?16
                WHERE journal.state <> 'settled'",
         )?
         .execute(params![
@@ -57,6 +57,7 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
             entry.intended_at.0,
             entry.path,
             entry.once,
+            entry.sent_by,
         ])?;
     if let Some((name, intent)) = named.filter(|_| written == 1) {
         once::intend(&tables.connection, it.claim.id, entry, name, intent)?;

@@ -180,9 +180,9 @@ fn go_on_from(tables: &Tables, before: RunId, run: RunId) -> rusqlite::Result<()
         .connection
         .prepare_cached(
             "INSERT INTO journal (run, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to)
+               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to, sent_by)
              SELECT ?2, number, state, service, method, url, request, content, idempotency_key,
-               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to FROM journal WHERE run = ?1",
+               version, now, seen, intended_at, answered_at, answer, path, decided, once, given_to, sent_by FROM journal WHERE run = ?1",
         )?
         .execute([before.0, run.0])?;
     Ok(())

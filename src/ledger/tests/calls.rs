@@ -13,6 +13,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
     };
     let entry = JournalEntry {
         number: 1,
+        sent_by: 1,
         state: CallState::Intended,
         service: "s".into(),
         method: "POST".into(),
@@ -98,6 +99,7 @@ pub(super) async fn with_an_intended_call(scene: &Scene) -> Claim {
     };
     let entry = JournalEntry {
         number: 1,
+        sent_by: 1,
         state: CallState::Intended,
         service: "s".into(),
         method: "POST".into(),

@@ -28,6 +28,7 @@ fn claim(event_seq: i64, epoch: i64) -> Claim {
 fn entry(service: &str, name: &str, key: &str) -> JournalEntry {
     JournalEntry {
         number: 1,
+        sent_by: 1,
         state: CallState::Intended,
         service: service.into(),
         method: "POST".into(),

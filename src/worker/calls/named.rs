@@ -124,8 +124,13 @@ pub(super) async fn take_over(
     };
     let differs = row.content != content;
     let mut once = OnceCall::intent(Some(&row), standing.generation, attempt.shared.clock.now());
+    let (number, sent_by) = {
+        let journal = &attempt.sight().journal;
+        (journal.next_number(), journal.attempt())
+    };
     let mut entry = JournalEntry {
-        number: attempt.sight().journal.next_number(),
+        number,
+        sent_by,
         state: standing.state,
         service: prepared.service.clone(),
         method: prepared.method.as_str().into(),

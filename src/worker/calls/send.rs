@@ -76,6 +76,7 @@ async fn begin(
     }
     entry.seen = seen_with(entry, &attempt.version, attempt.now(), new);
     entry.state = CallState::Intended;
+    entry.sent_by = attempt.sight().journal.attempt();
     entry.version = attempt.version.to_string();
     entry.now = attempt.now();
     call.word = entry.decided.take();

@@ -1,3 +1,4 @@
+mod edits;
 mod names;
 
 use super::*;
@@ -7,9 +8,11 @@ fn content(body: &str) -> String {
     content_of("books", "POST", "/x", Some(body))
 }
 
+/// Sent by the attempt with the number of its version.
 fn entry(number: i64, body: &str, state: CallState, version: &str) -> JournalEntry {
     JournalEntry {
         number,
+        sent_by: version[1..].parse().unwrap(),
         state,
         service: "books".into(),
         method: "POST".into(),
@@ -265,6 +268,51 @@ fn a_call_that_was_refused_is_made_anew_and_takes_no_other_calls_answer() {
     calls[0].state = CallState::Refused;
     check(&calls, "v1", &["b", "a"], &["new", "settled 2"]);
     check(&calls, "v1", &["c"], &["settled 2, differs"]);
+}
+
+/// A call that an edited script made since then may have been made in its place: an edit taken back makes none beside it.
+#[test]
+fn a_call_that_was_refused_is_not_made_anew_once_an_edited_script_made_another() {
+    for (state, expected) in [
+        (CallState::Intended, "again 2, differs"),
+        (CallState::Settled, "settled 2, differs"),
+        (CallState::Unsettled, "new"),
+        (CallState::Refused, "new"),
+    ] {
+        let calls = [
+            entry(1, "a", CallState::Refused, "v1"),
+            entry(2, "b", state, "v2"),
+        ];
+        check(&calls, "v1", &["a"], &[expected]);
+        check(&calls, "v3", &["a"], &[expected]);
+    }
+    let several = [
+        entry(1, "a", CallState::Refused, "v1"),
+        entry(2, "b", CallState::Settled, "v2"),
+        entry(3, "c", CallState::Settled, "v2"),
+    ];
+    check(&several, "v1", &["a"], &["changed"]);
+    // Whoever asks for all of them means all.
+    let all = ["settled 2", "settled 3", "new"];
+    check(&several, "v3", &["b", "c", "a"], &all);
+    let reuse = ["settled 2, differs by reuse"];
+    check_with(Matching::Reuse, &several, "v1", &["a"], &reuse);
+    let again = Matching::Again { through: 3 };
+    check_with(again, &several, "v1", &["a"], &["new by again"]);
+    // The other one went before it, and by the edited script beside it.
+    let before = [
+        entry(1, "b", CallState::Settled, "v1"),
+        entry(2, "a", CallState::Refused, "v2"),
+    ];
+    check(&before, "v2", &["a"], &["new"]);
+    let mut beside = [
+        entry(1, "a", CallState::Refused, "v2"),
+        entry(2, "b", CallState::Settled, "v2"),
+    ];
+    check(&beside, "v2", &["a", "b"], &["new", "settled 2"]);
+    // The world changed between two attempts of an unchanged script, and back.
+    beside[1].sent_by = 3;
+    check(&beside, "v2", &["a"], &["settled 2, differs"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn row(owner: RunId, state: CallState, is_under_way: bool) -> Option<Standing> {
 fn own(name: Option<&str>) -> Option<JournalEntry> {
     Some(JournalEntry {
         number: 1,
+        sent_by: 1,
         state: Unsettled,
         service: "books".into(),
         method: "POST".into(),

@@ -175,7 +175,8 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT number, state, service, method, url, request, content, idempotency_key, version, now, seen,
-                   intended_at, answered_at, answer, path, decided, once, given_to FROM journal WHERE run = ?1 ORDER BY number",
+                   intended_at, answered_at, answer, path, decided, once, given_to, coalesce(sent_by, 0)
+                 FROM journal WHERE run = ?1 ORDER BY number",
             )?
             .query_map([run.0], |row| {
                 let state: String = row.get(1)?;
@@ -200,6 +201,7 @@ impl Reader {
                     decided: decided.as_deref().and_then(ChoiceName::parse),
                     once: row.get(16)?,
                     given_to: row.get::<_, Option<i64>>(17)?.map(RunId),
+                    sent_by: row.get(18)?,
                 })
             })?
             .collect()
