@@ -1,7 +1,9 @@
 //! Looking into the ledger: connections of their own, which never write.
 
+mod bounded;
 mod runs;
 
+use self::bounded::Bounded;
 use super::super::compress::Dictionary;
 use super::super::folder::Folder;
 use super::seen::{LOW_BITS, MERGED_THROUGH, PROBES_MAX, low_bits};
@@ -22,7 +24,7 @@ pub use rusqlite::Error as ReadError;
 
 /// A connection that reads. One a thread.
 pub struct Reader {
-    pub(super) connection: Connection,
+    pub(super) connection: Bounded,
     dictionaries: HashMap<i64, Dictionary>,
     /// When the view of the ledger that is held was taken, if one is.
     view_since: Option<Instant>,
@@ -48,15 +50,14 @@ impl Reader {
             cause,
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&path, flags).map_err(at)?;
+        let connection = Connection::open_with_flags(&path, flags).map_err(at)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection
             .busy_timeout(Duration::from_secs(5))
             .map_err(at)?;
-        bound_time(&mut connection, query_time_max).map_err(at)?;
         migrate::refuse_other(&connection, &path)?;
         Ok(Self {
-            connection,
+            connection: Bounded::new(connection, query_time_max).map_err(at)?,
             dictionaries: HashMap::new(),
             view_since: None,
         })
@@ -250,26 +251,6 @@ impl Reader {
                 )
             })
     }
-}
-
-/// Ends a query of this connection that takes longer.
-fn bound_time(connection: &mut Connection, query_time_max: Duration) -> rusqlite::Result<()> {
-    const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 100_000;
-    /// A pause as long as this between two looks means that another query has begun.
-    const PAUSE: Duration = Duration::from_millis(250);
-    let mut began = Instant::now();
-    let mut looked = began;
-    connection.progress_handler(
-        INSTRUCTIONS_BETWEEN_LOOKS,
-        Some(move || {
-            let now = Instant::now();
-            if now.duration_since(looked) > PAUSE {
-                began = now;
-            }
-            looked = now;
-            now.duration_since(began) > query_time_max
-        }),
-    )
 }
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -85,6 +85,7 @@ impl Reader {
             })?;
         self.connection.pragma_update(None, "query_only", true)?;
         self.connection
+            .set_up()
             .authorizer(Some(|it: AuthContext<'_>| judge(&it.action)))
     }
 
