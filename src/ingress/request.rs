@@ -45,6 +45,12 @@ struct Door {
     keys: Vec<Key>,
 }
 
+impl Doors {
+    fn at(&self, path: &str) -> Option<&Door> {
+        self.doors.iter().find(|it| it.endpoint.path == path)
+    }
+}
+
 impl Intake {
     pub fn new(
         current: Current,
@@ -67,13 +73,9 @@ impl Intake {
 
     pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let doors = self.doors();
-        match doors
-            .doors
-            .iter()
-            .find(|it| it.endpoint.path == request.uri().path())
-        {
+        match doors.at(request.uri().path()) {
             Some(door) if request.method() == Method::POST => {
-                self.take(&doors.of, door, request, peer).await
+                self.take(&doors, door, request, peer).await
             }
             Some(_) => ack::method_not_allowed("POST"),
             None => self.answer_health(&request),
@@ -83,16 +85,22 @@ impl Intake {
     /// A delivery: read, verify, store, and only then say yes.
     async fn take(
         &self,
-        in_force: &InForce,
+        doors: &Doors,
         door: &Door,
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Answer {
-        let server = &in_force.config.server;
+        let server = &doors.of.config.server;
         let (head, body) = request.into_parts();
         let body = match read(body, server.body_size_bytes_max, server.body_timeout).await {
             Ok(it) => it,
             Err(why) => return why.answer(door, peer),
+        };
+        // What has come into force since its head was read counts. An endpoint that is gone takes what it has begun to take.
+        let newest = self.doors();
+        let (in_force, door) = match newest.at(&door.endpoint.path) {
+            Some(door) => (&newest.of, door),
+            None => (&doors.of, door),
         };
         let now = self.clock.now();
         let headers = head

@@ -130,6 +130,15 @@ impl Gate {
         let now = Instant::now();
         let mut given = Vec::new();
         while let Some((it, not_before)) = inner.line.next(now) {
+            if it.tell.is_closed() {
+                // Whoever waits no longer: thousands may go at once, so it is not left to what a turn does when dropped.
+                if not_before.is_some() {
+                    inner.line.paced();
+                }
+                inner.breaker.given_up(it.leave);
+                inner.line.left(false);
+                continue;
+            }
             let turn = Turn {
                 gate: self.clone(),
                 run: it.run,
@@ -143,7 +152,7 @@ impl Gate {
         }
         drop(inner);
         for (tell, turn) in given {
-            // Whoever waits no longer gives it back: it is dropped here, with the lock free.
+            // Whoever has gone just now gives it back: it is dropped here, with the lock free.
             let _ = tell.send(Ok(turn));
         }
     }

@@ -30,6 +30,8 @@ pub(super) enum Ended {
     /// The script asked to be run again later.
     Waits,
     Failed,
+    /// Which call is which of those before is not certain.
+    CallsChanged,
     /// At a service that gave no answer, or one that may be another the next time.
     FailedAtService,
 }
@@ -40,7 +42,9 @@ impl Says {
         match (self, ended) {
             (Self::Nothing, _) | (Self::HowItDoes(_), Ended::Waits) => None,
             (Self::HowItDoes(it), Ended::Finished) => Some((it, CanaryOutcome::Done)),
-            (Self::HowItDoes(it), Ended::Failed) => Some((it, CanaryOutcome::Failed)),
+            (Self::HowItDoes(it), Ended::Failed | Ended::CallsChanged) => {
+                Some((it, CanaryOutcome::Failed))
+            }
             (Self::HowItDoes(it), Ended::FailedAtService) => Some((it, CanaryOutcome::Ill)),
             (
                 Self::WhoseFaultItWas {
@@ -55,6 +59,10 @@ impl Says {
                     CanaryOutcome::Guilty
                 };
                 Some((version, outcome))
+            }
+            // By the other calls that the version which is tried has made.
+            (Self::WhoseFaultItWas { version, .. }, Ended::CallsChanged) => {
+                Some((version, CanaryOutcome::Guilty))
             }
             (Self::WhoseFaultItWas { version, .. }, Ended::Failed | Ended::FailedAtService) => {
                 Some((version, CanaryOutcome::Excused))
@@ -162,6 +170,13 @@ mod tests {
         };
         check(&old(true), Ended::Finished, Some(CanaryOutcome::Doubtful));
         check(&old(true), Ended::Failed, Some(CanaryOutcome::Excused));
+        check(&candidate, Ended::CallsChanged, Some(CanaryOutcome::Failed));
+        check(&old(true), Ended::CallsChanged, Some(CanaryOutcome::Guilty));
+        check(
+            &old(false),
+            Ended::CallsChanged,
+            Some(CanaryOutcome::Guilty),
+        );
         let old = old(false);
         check(&old, Ended::Finished, Some(CanaryOutcome::Guilty));
         check(&old, Ended::Waits, Some(CanaryOutcome::Guilty));

@@ -212,11 +212,12 @@ fn note_stuck(
     )
 }
 
-/// An operator lets the handler of this open run go on, if it is held because its script got stuck.
+/// An operator lets the handler of this run go on, which he has tried again, if it is held because its script got stuck.
 pub(super) fn forget_stuck(connection: &Connection, id: RunId) -> rusqlite::Result<bool> {
     let forgotten = connection
         .prepare_cached(
-            "DELETE FROM meta WHERE key = (SELECT ?2 || handler FROM runs_open WHERE id = ?1)",
+            "DELETE FROM meta WHERE key = (SELECT ?2 || handler FROM runs_open
+               WHERE id = ?1 AND state IN ('dead', 'waiting', 'held'))",
         )?
         .execute(params![id.0, STUCK])?;
     Ok(forgotten > 0)

@@ -31,6 +31,13 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
     {
         return Ok(Applied::Stale);
     }
+    // Its script has it no longer, and others may.
+    let former = entry.once.as_deref().filter(|_| it.once.is_none());
+    if let Some(name) = former
+        && !once::is_own(&tables.connection, &entry.service, name, it.claim.id, entry)?
+    {
+        return Ok(Applied::Stale);
+    }
     let written = tables
         .connection
         .prepare_cached(
@@ -61,6 +68,9 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
         ])?;
     if let Some((name, intent)) = named.filter(|_| written == 1) {
         once::intend(&tables.connection, it.claim.id, entry, name, intent)?;
+    }
+    if let Some(name) = former.filter(|_| written == 1) {
+        once::intend_own(&tables.connection, it.claim.id, entry, name)?;
     }
     // Whoever would send a settled call has not seen the journal as it is.
     Ok(if written == 1 {

@@ -117,6 +117,37 @@ pub(super) fn intend(
     Ok(())
 }
 
+/// Whether nobody but this run, by this entry, has the call of a name that its script does not say any more.
+pub(super) fn is_own(
+    connection: &Connection,
+    service: &str,
+    name: &str,
+    run: RunId,
+    entry: &JournalEntry,
+) -> rusqlite::Result<bool> {
+    let others = connection
+        .prepare_cached(
+            "SELECT 1 FROM once WHERE service = ?1 AND name = ?2 AND (run <> ?3 OR number <> ?4 OR state = 'settled')",
+        )?
+        .exists(params![service, name, run.0, entry.number])?;
+    Ok(!others)
+}
+
+/// Such a call goes out again: whoever asks for its name waits for it.
+pub(super) fn intend_own(
+    connection: &Connection,
+    run: RunId,
+    entry: &JournalEntry,
+    name: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE once SET state = ?5 WHERE service = ?1 AND name = ?2 AND run = ?3 AND number = ?4",
+        )?
+        .execute(params![entry.service, name, run.0, entry.number, entry.state.as_str()])?;
+    Ok(())
+}
+
 /// What became of the call. Only its owner says so, unless it took effect: then it is settled, whoever sent it.
 pub(super) fn end(
     connection: &Connection,

@@ -147,6 +147,31 @@ async fn who_decided_on_what_is_no_longer_so_writes_nothing() {
     assert_eq!(scene.intend(claim(2, 0), "k0", seen).await, Applied::Stale);
 }
 
+/// As an operator has it sent again whose script does not say the name any more.
+#[tokio::test]
+async fn a_call_whose_name_is_said_no_more_is_sent_again_only_while_it_is_nobody_elses() {
+    let scene = scene().await;
+    scene.end(claim(1, 0), "k0", CallState::Unsettled).await;
+    let again = || async {
+        let intent = Intent {
+            claim: claim(1, 0),
+            entry: entry("s", "n", "k0"),
+            reads: vec![],
+            once: None,
+        };
+        scene.opened.ledger.intent(intent).await.unwrap()
+    };
+    assert_eq!(again().await, Applied::Done);
+    let standing = scene.once("n").unwrap().standing;
+    assert!(standing.is_under_way, "others wait for it");
+    assert_eq!(standing.state, CallState::Intended);
+    scene.end(claim(1, 0), "k0", CallState::Unsettled).await;
+    let seen = scene.once("n");
+    let taken = scene.intend(claim(2, 0), "k0", seen.as_ref()).await;
+    assert_eq!(taken, Applied::Done);
+    assert_eq!(again().await, Applied::Stale);
+}
+
 #[tokio::test]
 async fn a_call_that_is_taken_over_is_nobody_elses_any_more_and_a_late_answer_settles_it_all_the_same()
  {

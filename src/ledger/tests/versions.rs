@@ -248,3 +248,46 @@ async fn the_versions_that_open_runs_have_run_on_are_found_in_bites() {
     assert_eq!(bites, 2);
     assert_eq!(versions.into_iter().collect::<Vec<_>>(), ["v1"]);
 }
+
+#[tokio::test]
+async fn only_a_retry_that_is_carried_out_lets_a_handler_go_on_that_got_stuck() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &["h"]).await;
+    let stuck = VersionDecision::Stuck {
+        handler: "h".into(),
+        version: "v1".into(),
+        run: run(1),
+    };
+    decide(&scene, vec![stuck]).await;
+    let is_kept = || {
+        let known = scene.reader().version_decisions().unwrap().stuck;
+        known.contains_key("h")
+    };
+    let retry = || {
+        scene.order(Order::Retry {
+            run: run(1),
+            decision: None,
+        })
+    };
+    let Ordered::NotFound(why) = retry().await.unwrap() else {
+        panic!("a run that is ready cannot be retried")
+    };
+    assert!(why.contains("is ready"), "{why}");
+    assert!(is_kept());
+    let dead = Postpone {
+        claim: Claim {
+            id: run(1),
+            epoch: 0,
+        },
+        state: State::Dead,
+        due_at: None,
+        waits_for: None,
+        why: "stuck".into(),
+        needs: None,
+        attempts: 1,
+        attempt: None,
+    };
+    scene.opened.ledger.postpone(dead).await.unwrap();
+    assert_eq!(retry().await.unwrap(), Ordered::Done { affected: 1 });
+    assert!(!is_kept());
+}

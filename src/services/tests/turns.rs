@@ -4,6 +4,8 @@ use crate::call::Method;
 use crate::config::Rate;
 use crate::run::RunId;
 use crate::services::Caller;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -103,6 +105,40 @@ async fn a_handler_with_many_waiting_calls_keeps_no_other_from_its_turn() {
     let before = fake.requests().len();
     assert!(before <= 5, "{before} calls went before it");
     calls.abort_all();
+}
+
+/// Begins it, and leaves it where it waits.
+async fn is_pending(it: &mut (impl Future + Unpin)) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *it).poll(context).is_pending())).await
+}
+
+/// As when the host stops: each of them in the place of the one before it would be thousands of calls deep.
+#[tokio::test]
+async fn thousands_that_wait_no_longer_are_passed_over_at_once() {
+    const WAITING: usize = 20_000;
+    let fake = Fake::saying(&[ok("a")]).await;
+    let mut narrow = service(&fake.url());
+    narrow.connections_max = 1;
+    let services = services(narrow);
+    let caller = |handler: &str| Caller {
+        handler: handler.into(),
+        run: RunId(1),
+        waiting_max: WAITING,
+    };
+    let get = request(Method::Get, "/x");
+    let first = services.turn(&get, &caller("h")).await.unwrap().unwrap();
+    let mut waiting: Vec<_> = (0..WAITING)
+        .map(|_| {
+            let (services, caller, get) = (services.clone(), caller("h"), get.clone());
+            Box::pin(async move { services.turn(&get, &caller).await.is_ok() })
+        })
+        .collect();
+    for it in &mut waiting {
+        assert!(is_pending(it).await);
+    }
+    drop(waiting);
+    drop(first);
+    assert!(services.turn(&get, &caller("h")).await.unwrap().is_ok());
 }
 
 #[tokio::test]

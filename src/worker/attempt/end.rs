@@ -175,7 +175,11 @@ impl Attempt {
         failure: Option<Failure>,
         log: Vec<LogLine>,
     ) -> End {
-        if self.note(Ended::Failed).await {
+        let ended = match needs {
+            Some(Needs::CallsChanged) => Ended::CallsChanged,
+            Some(Needs::OutcomeUnknown { .. }) | None => Ended::Failed,
+        };
+        if self.note(ended).await {
             return self.begin_again(why, failure, log).await;
         }
         let id = self.run.claim.id;
@@ -189,7 +193,10 @@ impl Attempt {
         if let Err(error) = canary::note(&self.shared, &self.run, &self.says, ended).await {
             warn!(%error, "news of a canary could not be written down: {error}");
         }
-        let has_failed = matches!(ended, Ended::Failed | Ended::FailedAtService);
+        let has_failed = matches!(
+            ended,
+            Ended::Failed | Ended::CallsChanged | Ended::FailedAtService
+        );
         has_failed && matches!(self.says, Says::HowItDoes(_))
     }
 

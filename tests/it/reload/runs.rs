@@ -1,7 +1,9 @@
 //! A reload and the runs that are open.
 
 use super::{ENDPOINT, IN_TIME, reload};
-use crate::support::{FakeService, Host, HostSetup, PATH, Reaction, event, eventually};
+use crate::support::{
+    FakeService, Host, HostSetup, PATH, Reaction, SECRET, event, eventually, now_s, sign,
+};
 use rusqlite::Connection;
 use serde_json::json;
 use std::time::Duration;
@@ -117,6 +119,40 @@ fn a_lane_whose_first_run_waits_keeps_its_order_over_a_restart() {
     host.post(&event("a.created", "obj_2").with("name", "after"));
     all_are(&host, json!({ "beside": 1, "after": 1 }));
     assert_eq!(host.ledger().open_runs(), 2);
+}
+
+#[test]
+fn an_event_whose_body_comes_while_order_by_changes_goes_into_the_new_lane() {
+    let service = FakeService::start();
+    let host = with_service(&service, "none");
+    let it = event("a.created", "obj_1").with("name", "behind");
+    let body = it.body();
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: test\r\nStripe-Signature: {}\r\nContent-Length: {}\r\n\r\n",
+        sign(SECRET, now_s(), &body),
+        body.len()
+    );
+    let (first, rest) = body.split_at(10);
+    let mut slow = host.client();
+    slow.send(head.as_bytes()).unwrap();
+    slow.send(first).unwrap();
+    // The host has begun to read it once it answers who came later.
+    host.post(&event("a.created", "obj_2").with("name", "other"));
+    all_are(&host, json!({ "other": 1 }));
+    order_by(&host, &service, "data.object.id");
+    host.post(&event("a.created", "obj_1").with("wait", true));
+    let ledger = host.ledger();
+    let waiting = "SELECT count(*) FROM runs_open WHERE state = 'waiting'";
+    eventually(IN_TIME, || ledger.number(waiting) == 1);
+    slow.send(rest).unwrap();
+    assert_eq!(slow.answer().unwrap().status, 200);
+    host.post(&event("a.created", "obj_3").with("name", "beside"));
+    all_are(&host, json!({ "other": 1, "beside": 1 }));
+    assert_eq!(
+        ledger.number("SELECT count(DISTINCT lane) FROM runs_open"),
+        1
+    );
+    assert_eq!(ledger.open_runs(), 2);
 }
 
 #[test]
