@@ -11,9 +11,18 @@ pub const RECORD_SIZE_BYTES_MAX: usize = 256 * 1024;
 /// The most bytes that a collection's name or a record's id may have.
 pub const RECORD_NAME_BYTES_MAX: usize = 255;
 
-/// Why a text cannot be the body of a record, if it cannot.
-pub fn no_body(text: &str) -> Option<String> {
-    let error = serde_json::from_str::<Map<String, Value>>(text).err()?;
+/// Why a text cannot be the body of the record with this id, if it cannot.
+pub fn no_body(text: &str, id: &str) -> Option<String> {
+    let error = match serde_json::from_str::<Map<String, Value>>(text) {
+        // Scripts see a record's own id there: another one could never be read again.
+        Ok(fields) => {
+            fields.get("id").filter(|it| it.as_str() != Some(id))?;
+            return Some(
+                "its field `id` is not the id of the record; take it out, or keep it under another name".into(),
+            );
+        }
+        Err(error) => error,
+    };
     // The same, without looking at how large its numbers are.
     let is_object = serde_json::from_str::<HashMap<String, IgnoredAny>>(text).is_ok();
     Some(if is_object {

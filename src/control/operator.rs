@@ -81,15 +81,20 @@ impl Operator {
     async fn retry(&self, run: RunId, decision: Option<Decision>) -> Reply {
         let handler = {
             let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.stuck_handler_of(run)
+            reader.handler_of(run)
         };
-        let handler = match handler {
-            Ok(it) => it,
+        let stuck = match handler {
+            Ok(Some((it, _))) if self.current.load().handler(&it).is_none() => {
+                return Reply::Refused(format!(
+                    "run {run} cannot be tried again: handler `{it}` is not in handlers.toml; put it back, or `hookyard runs move {it} NEW` makes another handler do its runs"
+                ));
+            }
+            Ok(it) => it.filter(|(_, is_stuck)| *is_stuck),
             Err(error) => return Reply::Refused(error.to_string()),
         };
         let retried = self.ledger.order(Order::Retry { run, decision }).await;
-        if let (Ok(Ordered::Done { .. }), Some(handler), Some(lost)) =
-            (&retried, handler, &self.lost)
+        if let (Ok(Ordered::Done { .. }), Some((handler, _)), Some(lost)) =
+            (&retried, stuck, &self.lost)
         {
             lost.forget(&handler);
             if let Err(error) = self.reloader.let_go(&handler).await {
@@ -247,7 +252,7 @@ fn problem_of(it: &RecordByHand) -> Option<String> {
     if let Some(why) = no_collection(collection) {
         return Some(why);
     }
-    no_body(body).map(|why| format!("the body of record `{id}` cannot be taken: {why}"))
+    no_body(body, id).map(|why| format!("the body of record `{id}` cannot be taken: {why}"))
 }
 
 fn reply(ordered: Result<Ordered, LedgerError>) -> Reply {

@@ -17,6 +17,9 @@ const ACCEPTS_PER_COMMIT_MAX: usize = 512;
 const OTHERS_PER_COMMIT_MAX: usize = 128;
 /// How long results of runs wait for an accept to share the commit with.
 const RESULTS_WAIT_MAX: Duration = Duration::from_millis(5);
+/// So long after the disk had no room it is taken to have none: whoever is told so may send no more events, and then
+/// nothing would show that there is room again.
+const NO_ROOM_FOR: Duration = Duration::from_secs(60);
 /// So many results make a commit worth its while without an accept.
 const RESULTS_WORTH_A_COMMIT: usize = OTHERS_PER_COMMIT_MAX;
 
@@ -29,6 +32,8 @@ struct Waiting {
     /// Intents, answers and orders, which somebody waits for.
     urgent: Vec<Request>,
     closed: Option<LedgerError>,
+    /// When the disk had no room for the last time, until something is stored again.
+    no_room_at: Option<Instant>,
 }
 
 impl Waiting {
@@ -150,15 +155,27 @@ impl Queue {
     pub(super) async fn closed(&self) -> LedgerError {
         loop {
             let rings = self.closed.notified();
-            if let Some(why) = self.unavailable() {
+            let why = self.lock().closed.clone();
+            if let Some(why) = why {
                 return why;
             }
             rings.await;
         }
     }
 
+    /// Why nothing can be stored, as far as is known.
     pub(super) fn unavailable(&self) -> Option<LedgerError> {
-        self.lock().closed.clone()
+        let waiting = self.lock();
+        let has_no_room = waiting
+            .no_room_at
+            .is_some_and(|it| it.elapsed() < NO_ROOM_FOR);
+        let full = has_no_room.then_some(LedgerError::DiskFull);
+        waiting.closed.clone().or(full)
+    }
+
+    /// Whether the disk had room for what the writer was given last.
+    pub(super) fn had_room(&self, it: bool) {
+        self.lock().no_room_at = (!it).then(Instant::now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -14,11 +14,11 @@ pub(super) const SOURCE_SIZE_BYTES_MAX: usize = 64 * 1024;
 /// The most files that one script may import, all levels together.
 pub(super) const IMPORTS_MAX: usize = 64;
 /// Bytes of one text, and of all text inside one array or map.
-pub(super) const STRING_SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(super) const STRING_SIZE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Values in one array, those in arrays inside of it included. What an index writes (`map[key] = value`) escapes it;
 /// operations bound that.
 pub(super) const ARRAY_LENGTH_MAX: usize = 50_000;
-pub(super) const MAP_LENGTH_MAX: usize = 10_000;
+pub(super) const MAP_LENGTH_MAX: usize = 100_000;
 pub(super) const CALL_DEPTH_MAX: usize = 32;
 pub(super) const EXPRESSION_DEPTH_MAX: usize = 64;
 pub(super) const VARIABLES_MAX: usize = 500;

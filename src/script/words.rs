@@ -142,7 +142,7 @@ fn too_large(what: &str) -> HostError {
     HostError::new(format!(
         "this {kind} becomes too large: {kind}s have at most {most} {of}, those of all that is inside counted"
     ))
-    .help("hold less at once; of a service ask for one page after another")
+    .help("hold less at once: of a service ask for one page after another, of `find` for fewer records")
 }
 
 fn read_only() -> HostError {

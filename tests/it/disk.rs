@@ -35,9 +35,13 @@ fn a_full_disk_is_answered_503_and_all_goes_on_when_there_is_room() {
             let refused = load.count(is_refused);
             fs::write(&trigger, "").unwrap();
             eventually(SOON, || load.count(is_refused) > refused + 20);
+            let ready = host.get("/readyz");
+            assert_eq!(ready.status, 503);
+            assert!(ready.text().contains("no space is left on the disk"));
             fs::remove_file(&trigger).unwrap();
             let acknowledged = load.acknowledged().len();
             eventually(SOON, || load.acknowledged().len() > acknowledged + 50);
+            assert_eq!(host.get("/readyz").status, 200);
         }
         works_on_after_a_full_disk(&host, &mut load, &service, "a full disk");
         assert_eq!(host.pid(), pid, "without a restart");

@@ -31,8 +31,8 @@ impl Set {
         } else {
             self.body.clone()
         };
-        let body =
-            object(&text).map_err(|why| anyhow::anyhow!("the body cannot be taken: {why}"))?;
+        let body = object(&text, &self.id)
+            .map_err(|why| anyhow::anyhow!("the body cannot be taken: {why}"))?;
         by_hand(places, &self.collection, &self.id, Some(body))?;
         tell(&self.collection, &self.id, "written")
     }
@@ -93,8 +93,8 @@ pub(super) fn done(reply: Reply) -> anyhow::Result<usize> {
 }
 
 /// The text of a JSON object, on one line.
-pub(super) fn object(text: &str) -> Result<String, String> {
-    if let Some(why) = no_body(text) {
+pub(super) fn object(text: &str, id: &str) -> Result<String, String> {
+    if let Some(why) = no_body(text, id) {
         return Err(why);
     }
     // The text and not what was parsed: numbers stay as they were written.
@@ -124,15 +124,18 @@ mod tests {
     #[test]
     fn a_body_is_an_object_and_stays_as_it_was_written() {
         assert_eq!(
-            object("{\n  \"a\": 1.10\n}\n").unwrap(),
+            object("{\n  \"a\": 1.10\n}\n", "a").unwrap(),
             "{   \"a\": 1.10 }"
         );
-        assert!(object("[1]").unwrap_err().contains("no JSON object"));
-        let why = object("{\"f\":1e400}").unwrap_err();
+        assert!(object("[1]", "a").unwrap_err().contains("no JSON object"));
+        let why = object("{\"f\":1e400}", "a").unwrap_err();
         assert!(
             why.starts_with("it holds a number that no script could read"),
             "{why}"
         );
-        assert!(object("{\"a\": 1} junk").is_err());
+        assert!(object("{\"a\": 1} junk", "a").is_err());
+        assert!(object("{\"id\": \"a\"}", "a").is_ok());
+        let why = object("{\"id\": \"b\"}", "a").unwrap_err();
+        assert!(why.contains("`id` is not the id of the record"), "{why}");
     }
 }

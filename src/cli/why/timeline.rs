@@ -83,7 +83,7 @@ fn head(run: &RunRow, now: UnixMillis) -> Vec<String> {
         "{BOLD}run {}{BOLD:#}  handler `{}`{replay}  {state}{}{state:#}{moment}",
         run.id, run.handler, run.state
     )];
-    lines.extend(run.why.iter().flat_map(|it| indented("  ", it)));
+    lines.extend(run.why.iter().flat_map(|it| told("  ", it)));
     lines
 }
 
@@ -133,7 +133,7 @@ pub(in crate::cli) fn logged(it: &LogLine) -> String {
 
 /// An error as the compilers of this world draw it.
 pub(in crate::cli) fn failed(it: &Failure) -> Vec<String> {
-    let mut lines = indented("    ", &it.message);
+    let mut lines = told("    ", &it.message);
     if let Some(first) = lines.first_mut() {
         *first = format!("  {RED}error{RED:#}: {}", first.trim_start());
     }
@@ -199,6 +199,15 @@ fn value(it: &RawValue) -> String {
 
 pub(super) fn parsed<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(json?.get()).ok()
+}
+
+/// What a script may have said: its further lines are marked, so that none can look like one of ours.
+fn told(by: &str, text: &str) -> Vec<String> {
+    let mut lines = indented(by, text);
+    for it in lines.iter_mut().skip(1) {
+        it.insert_str(by.len(), "| ");
+    }
+    lines
 }
 
 fn indented(by: &str, text: &str) -> Vec<String> {

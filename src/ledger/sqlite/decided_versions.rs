@@ -44,13 +44,13 @@ impl Reader {
             .exists([handler, version])
     }
 
-    /// The handler of an open run, if runs of it are noted as stuck.
-    pub fn stuck_handler_of(&self, run: RunId) -> rusqlite::Result<Option<String>> {
+    /// The handler of an open run, and whether runs of it are noted as stuck.
+    pub fn handler_of(&self, run: RunId) -> rusqlite::Result<Option<(String, bool)>> {
         self.connection
             .prepare_cached(
-                "SELECT handler FROM runs_open WHERE id = ?1 AND EXISTS (SELECT 1 FROM meta WHERE key = ?2 || handler)",
+                "SELECT handler, EXISTS (SELECT 1 FROM meta WHERE key = ?2 || handler) FROM runs_open WHERE id = ?1",
             )?
-            .query_row(params![run.0, STUCK], |row| row.get(0))
+            .query_row(params![run.0, STUCK], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
     }
 

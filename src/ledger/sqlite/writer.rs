@@ -24,6 +24,8 @@ pub(super) struct Writer {
     checkpoint: Signal,
     frames_in_log: Arc<AtomicI64>,
     in_place: InPlace,
+    /// It could not store what it was given last for lack of room; what needs none may have been stored since.
+    has_no_room: bool,
 }
 
 /// The write connection, and the numbers that it gives out next.
@@ -98,6 +100,7 @@ impl Writer {
             checkpoint,
             frames_in_log,
             in_place,
+            has_no_room: false,
         })
     }
 
@@ -128,7 +131,14 @@ impl Writer {
                 .map_or(Ok(()), |why| Err((why, batch)));
         }
         let answers = match self.commit_together(&batch) {
-            Ok(it) => it,
+            Ok(it) => {
+                let is_accept = |it: &Request| matches!(it.operation, Operation::Accept(_));
+                if self.has_no_room && batch.iter().any(is_accept) {
+                    self.has_no_room = false;
+                    self.queue.had_room(true);
+                }
+                it
+            }
             // One of them cannot be done; who it is shows when each goes alone.
             Err(Verdict::Refused(_)) if batch.len() > 1 => match self.commit_apart(&batch) {
                 Ok(it) => it,
@@ -138,6 +148,8 @@ impl Writer {
             Err(verdict) => {
                 let error = LedgerError::from(verdict);
                 if error == LedgerError::DiskFull {
+                    self.has_no_room = true;
+                    self.queue.had_room(false);
                     tracing::error!(
                         "no space is left on the disk: events are answered 503 until there is"
                     );

@@ -175,8 +175,14 @@ fn the_limits_of_the_book_are_those_in_force() {
         ("a script file", kib(limits::SOURCE_SIZE_BYTES_MAX)),
         ("files imported", count(limits::IMPORTS_MAX)),
         ("a text", mib(limits::STRING_SIZE_BYTES_MAX)),
-        ("values in a list", count(limits::ARRAY_LENGTH_MAX)),
-        ("fields of a map", count(limits::MAP_LENGTH_MAX)),
+        (
+            "values in a list, those of lists inside of it included",
+            count(limits::ARRAY_LENGTH_MAX),
+        ),
+        (
+            "fields of a map, those of maps inside of it included",
+            count(limits::MAP_LENGTH_MAX),
+        ),
         (
             "functions that call functions",
             format!("{} deep", limits::CALL_DEPTH_MAX),

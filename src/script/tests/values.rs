@@ -102,3 +102,17 @@ fn what_a_script_prints_is_kept_with_its_line() {
     );
     assert_eq!(pass.log[1].level, crate::script::LogLevel::Warn);
 }
+
+/// As `find` and lists of services give them.
+#[test]
+fn a_thousand_documents_of_sixty_fields_are_held_at_once() {
+    let fields: Vec<String> = (0..60)
+        .map(|it| format!("\"field_{it}\":\"{it}\""))
+        .collect();
+    let document = format!("{{{}}}", fields.join(","));
+    let text = format!("[{}]", vec![document; 1000].join(","));
+    let event = serde_json::json!({ "id": "e", "text": text }).to_string();
+    let script = "let all = parse_json(event.text); let n = 0; for it in all { n += it.len(); } print(n == 60000);";
+    let log = given(script).event(&event).log();
+    assert!(log[0].ends_with("true"), "{log:?}");
+}

@@ -41,7 +41,7 @@ pub(super) fn from_json(collection: &str, text: &str) -> Result<Vec<RecordByHand
                 "line {number}: it is a record of `{other}`, not of `{collection}`"
             ));
         }
-        let body = object(it.body.get()).map_err(|why| {
+        let body = object(it.body.get(), &it.id).map_err(|why| {
             format!(
                 "line {number}: the body of `{}` cannot be taken: {why}",
                 word(&it.id)

@@ -54,6 +54,10 @@ fn a_mistake_in_json_names_its_line() {
         Err("a record of `c`, not of `d`"),
     );
     check(
+        from_json("c", "{\"id\":\"a\",\"body\":{\"id\":\"b\"}}"),
+        Err("`id` is not the id of the record"),
+    );
+    check(
         from_json("c", "{\"id\":\"\",\"body\":{}}"),
         Err("line 1: an id has 1 to"),
     );

@@ -196,3 +196,27 @@ fn a_long_value_is_cut() {
         "x: ".len() + VALUE_SHOWN_CHARS_MAX + " …".chars().count()
     );
 }
+
+#[test]
+fn what_a_script_says_in_several_lines_looks_like_none_of_ours() {
+    let said = "no\nattempt 2  2026-11-29T03:43:37Z (3s ago)  done";
+    let error = serde_json::json!({ "message": said, "script": "scripts/a.rhai", "line": 0, "column": 0,
+        "source_line": "", "help": null, "call": null });
+    let story = RunStory {
+        run: RunRow {
+            why: Some(said.into()),
+            ..run("dead")
+        },
+        attempts: vec![AttemptRow {
+            error: raw(&error.to_string()),
+            ..attempt(1, 1, "dead")
+        }],
+        journal: vec![],
+        decisions: vec![],
+        record_changes: vec![],
+    };
+    let lines = plain(&lines(&story, NOW));
+    let marked = lines.iter().filter(|it| it.contains("attempt 2"));
+    assert!(marked.clone().all(|it| it.trim_start().starts_with("| ")));
+    assert_eq!(marked.count(), 2);
+}
