@@ -18,6 +18,7 @@ use crate::ledger::decision::Needs;
 use crate::ledger::request::{OpenRun, Postpone};
 use crate::run::State;
 use crate::script::{Failure, Program};
+use crate::services::NotNow;
 use end::end_of;
 use losses::{Contention, LOSSES_MAX};
 use pass::{NoPass, Passed, Way};
@@ -28,6 +29,10 @@ pub(super) use under_way::Once;
 
 /// Bodies of events that memory holds for runs that wait for a service.
 pub(super) const WAITING_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// KiB of what runs that wait for a service have read and were answered so far. One that has more than all of it takes
+/// the whole; for whom there is no room, that one is put off, and reads again.
+pub(super) const WAITING_SIGHTS_KIB_MAX: usize = 64 * 1024;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +164,13 @@ impl Attempt {
             self.event = Some(event);
             match way {
                 Way::Needs(request) => {
+                    let Some(_room) = self.room_for_sight() else {
+                        let no_room = NotNow {
+                            service: request.service.into(),
+                            why: "memory has no room for what it has read and was answered, beside other runs that wait for services".into(),
+                        };
+                        return Some(self.put_off(no_room, log).await);
+                    };
                     let plan = calls::plan(self, request);
                     self.leave_event();
                     match calls::make(self, plan, &reads).await {
@@ -223,6 +235,15 @@ impl Attempt {
         if self.room.is_some() {
             self.event = Some(event);
         }
+    }
+
+    /// What it has seen stays in memory while it waits for a service, beside thousands of others: none when there is no
+    /// room for it.
+    fn room_for_sight(&self) -> Option<OwnedSemaphorePermit> {
+        let size_kib = self.sight().size_bytes() / 1024;
+        let size_kib = u32::try_from(size_kib.min(WAITING_SIGHTS_KIB_MAX)).unwrap_or(u32::MAX);
+        let room = self.shared.sights_room.clone();
+        room.try_acquire_many_owned(size_kib).ok()
     }
 
     /// The number of this attempt, from 1.

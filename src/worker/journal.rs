@@ -273,6 +273,11 @@ impl Journal {
         all.all(|(it, taken)| taken.is_some() || is_forgotten(it) || it.version != version)
     }
 
+    /// What its calls and their answers take up, near enough.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
     /// Why no further call can be kept, if none can.
     pub(super) fn is_full(&self) -> Option<String> {
         let calls = self.entries.len();

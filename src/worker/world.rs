@@ -62,6 +62,21 @@ impl Sight {
         self.version = version;
     }
 
+    /// What it takes up, near enough.
+    pub(super) fn size_bytes(&self) -> usize {
+        let of_record = |it: &Record| it.body.as_ref().map_or(0, String::len);
+        let of_seen = |it: &Seen| -> usize { it.iter().map(|(_, it)| it.text.len()).sum() };
+        let records = self.records.values().flatten().map(of_record);
+        let found = self.finds.values().flatten().map(of_record);
+        let answers = self.answers.iter().filter_map(|(_, it)| it.as_ref().ok());
+        records.sum::<usize>()
+            + found.sum::<usize>()
+            + answers.map(|it| it.text.len()).sum::<usize>()
+            + of_seen(&self.kept)
+            + of_seen(&self.seen)
+            + self.journal.size_bytes()
+    }
+
     pub(super) fn records_read(&self) -> impl Iterator<Item = &RecordKey> {
         self.records.keys()
     }

@@ -322,3 +322,43 @@ fn without_a_host_nobody_knows_how_the_services_are() {
         "{said}"
     );
 }
+
+/// What each of them has read is 7 MiB of memory while it waits.
+#[test]
+fn runs_that_hold_much_while_they_wait_wait_in_the_ledger_when_memory_has_no_room_for_them() {
+    const RUNS: i64 = 30;
+    let (books, bank) = (FakeService::start(), FakeService::start());
+    let is_slow = Arc::new(AtomicBool::new(true));
+    let answers_when = is_slow.clone();
+    bank.react(move |_| match answers_when.load(Ordering::SeqCst) {
+        true => Reaction::default().after(Duration::from_secs(5)),
+        false => Reaction::default(),
+    });
+    let host = host(&books, &bank, "records = [\"large\"]\n")
+        .file(
+            "scripts/pay.rhai",
+            "records(\"large\").find(#{}, 1000);\nservice(\"bank\").post(`/${event.data.object.id}`, #{});",
+        )
+        .start();
+    let record = format!("{{\"text\":\"{}\"}}", "x".repeat(200_000));
+    let lines = (0..17).map(|it| format!("{{\"id\":\"{it}\",\"body\":{record}}}\n"));
+    let file = host.folder().join("large.jsonl");
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    text_of(
+        &host,
+        &["records", "import", "large", file.to_str().unwrap()],
+    );
+    for it in 0..RUNS {
+        host.post(&event("charge.succeeded", &format!("ch_{it}")));
+    }
+    let ledger = host.ledger();
+    let put_off = "SELECT count(*) FROM runs_open WHERE waits_for = 'bank' AND why LIKE 'memory has no room%'";
+    eventually(SOON, || ledger.number(put_off) > 10);
+    is_slow.store(false, Ordering::SeqCst);
+    eventually(SOON, || ledger.done_runs() == RUNS);
+    let attempts = "SELECT max(attempts) FROM runs_done";
+    assert_eq!(ledger.number(attempts), 1, "it costs no attempt");
+    let paths: std::collections::BTreeSet<String> =
+        bank.asked().into_iter().map(|it| it.path).collect();
+    assert_eq!((paths.len(), bank.asked().len()), (30, 30));
+}
