@@ -26,13 +26,7 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
         } else {
             next_ordinal(&tables.connection, known)?
         };
-        make_runs(
-            tables,
-            RunId::of(known, first),
-            &lacking,
-            0,
-            Some(&it.event),
-        )?;
+        make_runs(tables, RunId::of(known, first), &lacking, 0, None)?;
         return Ok(Receipt::new(known, true));
     }
     tables.next.event_seq += 1;
@@ -98,7 +92,8 @@ fn lacking_runs(
         .collect())
 }
 
-/// Makes runs of a stored event, with ids from `first` on; the worker is told of them once the batch is committed.
+/// Makes runs of a stored event, with ids from `first` on; the worker is told of them once the batch is committed. With an
+/// event: it is new, and so no run has a higher id.
 pub(super) fn make_runs(
     tables: &mut Tables,
     first: RunId,
@@ -120,18 +115,21 @@ pub(super) fn make_runs(
                  VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)",
             )?
             .execute(params![id.0, run.handler, run.lane.0, state.as_str(), replay, run.held])?;
+        let open = OpenRun {
+            claim: Claim { id, epoch: 0 },
+            handler: run.handler.clone(),
+            lane: run.lane,
+            attempts: 0,
+            forgiven: 0,
+            replay,
+            event: event.cloned(),
+        };
         tables.arrived.push(if run.held.is_some() {
             Arrival::Held(run.lane)
+        } else if event.is_some() {
+            Arrival::Ready(open)
         } else {
-            Arrival::Ready(OpenRun {
-                claim: Claim { id, epoch: 0 },
-                handler: run.handler.clone(),
-                lane: run.lane,
-                attempts: 0,
-                forgiven: 0,
-                replay,
-                event: event.cloned(),
-            })
+            Arrival::Late(open)
         });
         made.push(id);
     }

@@ -1,6 +1,7 @@
 //! Open runs: taken away, retried, replayed, waiting.
 
 use super::*;
+use crate::ledger::sqlite::Arrival;
 
 #[tokio::test]
 async fn what_an_operator_took_is_fenced() {
@@ -207,4 +208,50 @@ async fn a_replay_of_a_run_that_was_moved_has_a_number_of_its_own() {
     scene.order(drop(2)).await.unwrap();
     scene.order(replay("new")).await.unwrap();
     assert_eq!(number(3), Some(2));
+}
+
+#[tokio::test]
+async fn the_worker_is_told_that_a_run_of_a_known_event_comes_late() {
+    let scene = Scene::new();
+    let arrived = || {
+        let arrived = scene.opened.arrivals.take().runs;
+        let told = arrived.iter().map(|it| match it {
+            Arrival::Ready(it) => format!("ready {}", it.claim.id),
+            Arrival::Late(it) => format!("late {}", it.claim.id),
+            Arrival::Held(lane) => format!("held {}", lane.0),
+        });
+        told.collect::<Vec<_>>()
+    };
+    scene.accept_at("evt_1", "own", "stripe", &["h"]).await;
+    scene.accept_at("evt_2", "own", "stripe", &["h"]).await;
+    assert_eq!(arrived(), ["ready 10001", "ready 20001"]);
+    // Another endpoint of the same scope.
+    let again = scene.accept_at("evt_1", "connect", "stripe", &["h", "other"]);
+    assert!(again.await.is_duplicate);
+    assert_eq!(arrived(), ["late 10002"]);
+}
+
+#[tokio::test]
+async fn of_runs_that_do_not_fit_it_is_told_whether_all_are_the_newest() {
+    let scene = Scene::new();
+    let many = vec!["h"; 5_000];
+    scene.accept("evt_1", &many).await;
+    let arrived = scene.opened.arrivals.take();
+    assert!(arrived.overflowed && !arrived.lost_others_than_newest);
+    let runs: Vec<PlannedRun> = (0..5_000)
+        .map(|it| PlannedRun {
+            handler: format!("h{it}").into(),
+            lane: Lane(7),
+            held: None,
+        })
+        .collect();
+    scene.accept("evt_2", &[]).await;
+    let replay = Order::Replay {
+        event_seq: 2,
+        runs,
+        call_again: false,
+    };
+    scene.order(replay).await.unwrap();
+    let arrived = scene.opened.arrivals.take();
+    assert!(arrived.overflowed && arrived.lost_others_than_newest);
 }
