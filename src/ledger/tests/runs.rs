@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::ledger::sqlite::Arrival;
+use std::time::Duration;
+
+const A_SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn what_an_operator_took_is_fenced() {
@@ -163,7 +166,12 @@ async fn runs_that_wait_for_a_service_are_found_by_it_the_oldest_first_and_are_d
         .map(|it| (format!("{} {}", it.service, it.handler), it.runs))
         .collect();
     assert_eq!(groups, [("bank h".into(), 1), ("books h".into(), 3)]);
-    assert!(reader.waiting_runs(10).unwrap().is_empty());
+    assert!(
+        reader
+            .waiting_runs((UnixMillis(0), RunId(0)), 10)
+            .unwrap()
+            .is_empty()
+    );
     scene
         .order(Order::Retry {
             run: run(1),
@@ -254,4 +262,36 @@ async fn of_runs_that_do_not_fit_it_is_told_whether_all_are_the_newest() {
     scene.order(replay).await.unwrap();
     let arrived = scene.opened.arrivals.take();
     assert!(arrived.overflowed && arrived.lost_others_than_newest);
+}
+
+#[tokio::test]
+async fn waiting_runs_are_read_on_from_the_last_one_also_when_all_are_due_at_once() {
+    let scene = Scene::new();
+    for n in 1..=5 {
+        scene.accept(&format!("evt_{n}"), &["h"]).await;
+        let postpone = Postpone {
+            claim: Claim {
+                id: run(n),
+                epoch: 0,
+            },
+            state: State::Waiting,
+            due_at: Some(if n == 2 { NOW } else { NOW.after(A_SECOND) }),
+            waits_for: None,
+            why: "it failed".into(),
+            needs: None,
+            attempts: 1,
+            attempt: None,
+        };
+        scene.opened.ledger.postpone(postpone).await.unwrap();
+    }
+    let (mut place, mut read) = ((UnixMillis(i64::MIN), RunId(0)), Vec::new());
+    loop {
+        let page = scene.reader().waiting_runs(place, 2).unwrap();
+        let Some((due_at, last)) = page.last() else {
+            break;
+        };
+        place = (*due_at, last.claim.id);
+        read.extend(page.iter().map(|(_, it)| it.claim.id));
+    }
+    assert_eq!(read, [2, 1, 3, 4, 5].map(run));
 }

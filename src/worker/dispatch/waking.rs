@@ -1,6 +1,7 @@
 //! Runs whose time has come, and those whose service is well or has room.
 
 use super::super::put_off::{self, Wanted};
+use super::super::waiting::{Place, WAITING_MAX};
 use super::Dispatcher;
 use super::looks::Look;
 use crate::ledger::request::OpenRun;
@@ -31,8 +32,8 @@ impl Dispatcher {
                 self.follow(follow);
             }
         }
-        if self.waiting.wants_reload(now) {
-            self.reload_waiting();
+        if let Some(after) = self.waiting.next_reading(now) {
+            self.read_waiting(after);
         }
         if self.put_off_found_at.after(FIND_PUT_OFF_EVERY) < now {
             self.find_put_off();
@@ -101,7 +102,11 @@ impl Dispatcher {
     }
 
     pub(super) fn reload_waiting(&mut self) {
-        let limit = self.waiting.begin_reload();
-        self.look(move |reader| Look::Waiting(reader.waiting_runs(limit)));
+        let first = self.waiting.begin_reload();
+        self.read_waiting(first);
+    }
+
+    fn read_waiting(&mut self, after: Place) {
+        self.look(move |reader| Look::Waiting(reader.waiting_runs(after, WAITING_MAX)));
     }
 }

@@ -47,14 +47,22 @@ impl Reader {
             .collect()
     }
 
-    /// Waiting runs, the next due first.
-    pub fn waiting_runs(&self, limit: i64) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
+    /// Waiting runs, the next due first, from the one after this time and run.
+    pub fn waiting_runs(
+        &self,
+        (due_at, id): (UnixMillis, RunId),
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay, due_at FROM runs_open
-                 WHERE state = 'waiting' AND due_at IS NOT NULL ORDER BY due_at LIMIT ?1",
+                 WHERE state = 'waiting' AND due_at IS NOT NULL AND (due_at, id) > (?1, ?2)
+                 ORDER BY due_at, id LIMIT ?3",
             )?
-            .query_map([limit], |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)))?
+            .query_map(
+                params![due_at.0, id.0, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)),
+            )?
             .collect()
     }
 
