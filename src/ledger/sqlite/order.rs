@@ -3,7 +3,7 @@
 use super::super::Ordered;
 use super::super::request::{Claim, OpenRun, Order, PlannedRun};
 use super::Arrival;
-use super::accept::{make_runs, next_ordinal};
+use super::accept::{make_runs, next_runs};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
 use super::decide_versions::{decide_versions, forget_stuck};
@@ -147,6 +147,8 @@ fn replay(
             )));
         }
     }
+    // What is refused has written nothing.
+    next_runs(&tables.connection, event_seq, runs.len())?;
     for run in runs {
         // A run that was moved here brought its number along: no other may have it, or their calls would share keys.
         let (earlier, before): (i64, Option<i64>) = tables
@@ -157,7 +159,7 @@ fn replay(
             .query_row(params![range.start(), range.end(), run.handler], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-        let first = RunId::of(event_seq, next_ordinal(&tables.connection, event_seq)?);
+        let first = next_runs(&tables.connection, event_seq, 1)?;
         made.append(&mut make_runs(
             tables,
             first,

@@ -295,3 +295,36 @@ async fn waiting_runs_are_read_on_from_the_last_one_also_when_all_are_due_at_onc
     }
     assert_eq!(read, [2, 1, 3, 4, 5].map(run));
 }
+
+#[tokio::test]
+async fn no_event_has_so_many_runs_that_the_next_would_be_another_events() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &vec!["h"; 9_997]).await;
+    let replay = |handlers: &[&str]| Order::Replay {
+        event_seq: 1,
+        runs: handlers
+            .iter()
+            .map(|it| PlannedRun {
+                handler: (*it).into(),
+                lane: Lane(7),
+                held: None,
+            })
+            .collect(),
+        call_again: false,
+    };
+    let why = |made: i64| {
+        LedgerError::Refused(format!(
+            "event number 1 has had {made} runs and can have no more than 9999, replays included"
+        ))
+    };
+    assert_eq!(scene.order(replay(&["a", "b", "c"])).await, Err(why(9_997)));
+    assert_eq!(
+        scene.order(replay(&["a", "b"])).await,
+        Ok(Ordered::Runs(vec![
+            RunId::of(1, 9_998),
+            RunId::of(1, 9_999)
+        ]))
+    );
+    assert_eq!(scene.order(replay(&["c"])).await, Err(why(9_999)));
+    assert_eq!(scene.count("SELECT count(*) FROM runs_open"), 9_999);
+}
