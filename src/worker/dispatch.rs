@@ -51,6 +51,7 @@ pub(super) async fn dispatch(
         in_flight: HashMap::new(),
         begun: HashMap::new(),
         put_off_found_at: UnixMillis(0),
+        clock_was: shared.clock.now(),
         may_wake: false,
         generation: 0,
         attempts: JoinSet::new(),
@@ -66,6 +67,9 @@ pub(super) async fn dispatch(
     it.reload_waiting();
     it.find_put_off();
     loop {
+        if it.clock_is_set_back() {
+            it.look_at_all();
+        }
         if std::mem::take(&mut it.may_wake) {
             it.wake_put_off();
         }
@@ -78,11 +82,7 @@ pub(super) async fn dispatch(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            () = nudge.notified() => {
-                it.rescan();
-                it.reload_waiting();
-                it.find_put_off();
-            }
+            () = nudge.notified() => it.look_at_all(),
             () = tokio::time::sleep(due) => it.wake_due(),
             _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
             Some(look) = it.looks.join_next() => it.looked(look),
@@ -127,6 +127,7 @@ struct Dispatcher {
     /// How many of these each handler has.
     begun: HashMap<Arc<str>, usize>,
     put_off_found_at: UnixMillis,
+    clock_was: UnixMillis,
     /// Runs of a service that has room have ended: the next may be woken.
     may_wake: bool,
     /// Rises when runs may have changed on disk by another way than acceptance: what was read before is worth nothing.
@@ -323,6 +324,13 @@ impl Dispatcher {
 
     fn leave_on_disk(&mut self) {
         self.backlog.get_or_insert_default().left_on_disk();
+    }
+
+    /// Reads again whatever memory held of the ledger.
+    fn look_at_all(&mut self) {
+        self.rescan();
+        self.reload_waiting();
+        self.find_put_off();
     }
 
     /// Looks at all open runs again, from the first.

@@ -2,14 +2,14 @@
 //! script does.
 
 use super::*;
-use crate::clock::{SystemClock, UnixMillis};
+use crate::clock::{ManualClock, SystemClock, UnixMillis};
 use crate::event::{Envelope, Event};
 use crate::ledger::desk::Desk;
-use crate::ledger::request::{Accept, PlannedRun};
+use crate::ledger::request::{Accept, Order, PlannedRun};
 use crate::ledger::sqlite::list::RunRow;
 use crate::ledger::{self, Opened};
 use crate::reload::{self, First, Location, Reloader};
-use crate::run::Lane;
+use crate::run::{Lane, RunId};
 use crate::script::CAME_BACK;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -37,6 +37,11 @@ struct Scene {
 impl Scene {
     /// Handlers `hangs` and `works`.
     async fn new(script_threads: usize) -> Self {
+        Self::by(script_threads, Arc::new(SystemClock)).await
+    }
+
+    /// The same by this clock.
+    async fn by(script_threads: usize, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("scripts")).unwrap();
         let config = format!(
@@ -62,7 +67,6 @@ impl Scene {
         } = reload::first(&location, &reader).unwrap();
         assert_eq!(report.problems, [""; 0]);
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let worker = Worker::start(
             &folder,
             current.clone(),
@@ -103,6 +107,11 @@ impl Scene {
 
     /// Takes an event for a handler in; what its run became is asked for by the number that is returned.
     async fn accept(&mut self, handler: &str, kind: &str, ms: i64) -> i64 {
+        self.accept_as(handler, kind, ms, None).await
+    }
+
+    /// The same, of which the run may be held.
+    async fn accept_as(&mut self, handler: &str, kind: &str, ms: i64, held: Option<&str>) -> i64 {
         self.events += 1;
         let id = format!("evt_{}", self.events);
         let body = format!("{{\"id\":\"{id}\",\"type\":\"{kind}\",\"ms\":{ms}}}");
@@ -126,7 +135,7 @@ impl Scene {
             runs: vec![PlannedRun {
                 handler: handler.into(),
                 lane: Lane::own(handler, "stripe", &id),
-                held: None,
+                held: held.map(str::to_owned),
             }],
         };
         opened.ledger.accept(accept).await.unwrap().event_seq
@@ -254,6 +263,35 @@ async fn three_stuck_runs_hold_their_handler_until_it_changes_and_harm_no_other(
         problem.contains("3 of at most 12 script threads"),
         "{problem}"
     );
+    it.end().await;
+}
+
+#[tokio::test]
+async fn all_open_runs_are_looked_at_again_when_the_clock_is_set_back() {
+    let noon = UnixMillis(1_700_000_000_000);
+    let clock = Arc::new(ManualClock::at(noon.after(Duration::from_secs(3600))));
+    let mut it = Scene::by(1, clock.clone()).await;
+    let first = it.accept("works", "fine", 0).await;
+    it.until(&[first], &[("done", 1)]).await;
+    // The look with which the worker began is over by then.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let released = it.accept_as("works", "fine", 0, Some("held")).await;
+    // The worker is not told of it, as of a run whose pause is over.
+    let order = Order::Hold {
+        handler: "works".into(),
+        why: None,
+        runs: vec![RunId::of(released, 1)],
+    };
+    it.opened
+        .as_ref()
+        .unwrap()
+        .ledger
+        .order(order)
+        .await
+        .unwrap();
+    clock.set(noon);
+    let next = it.accept("works", "fine", 0).await;
+    it.until(&[released, next], &[("done", 2)]).await;
     it.end().await;
 }
 

@@ -13,6 +13,9 @@ use tracing::warn;
 /// How often it is looked whether there are groups of runs that wait for a service and are not known.
 const FIND_PUT_OFF_EVERY: Duration = Duration::from_secs(60);
 
+/// Less than this only makes a pause longer.
+const SET_BACK_MIN: Duration = Duration::from_secs(1);
+
 impl Dispatcher {
     pub(super) fn until_due(&self) -> Duration {
         /// A clock that is set forward must not leave runs waiting for long.
@@ -22,6 +25,13 @@ impl Dispatcher {
             .next()
             .map_or(LOOK_AT_THE_CLOCK_EVERY, |it| it.since(now))
             .min(LOOK_AT_THE_CLOCK_EVERY)
+    }
+
+    /// Whether it was since the last time: the pauses that were to end by it would last for as long again.
+    pub(super) fn clock_is_set_back(&mut self) -> bool {
+        let (was, now) = (self.clock_was, self.shared.clock.now());
+        self.clock_was = now;
+        now.after(SET_BACK_MIN) < was
     }
 
     pub(super) fn wake_due(&mut self) {
