@@ -107,11 +107,27 @@ impl Scene {
 
     /// Takes an event for a handler in; what its run became is asked for by the number that is returned.
     async fn accept(&mut self, handler: &str, kind: &str, ms: i64) -> i64 {
-        self.accept_as(handler, kind, ms, None).await
+        let lane = Lane::own(handler, "stripe", &format!("evt_{}", self.events + 1));
+        let run = PlannedRun {
+            handler: handler.into(),
+            lane,
+            held: None,
+        };
+        self.accept_with(kind, ms, vec![run]).await
     }
 
-    /// The same, of which the run may be held.
-    async fn accept_as(&mut self, handler: &str, kind: &str, ms: i64, held: Option<&str>) -> i64 {
+    /// The same with so many runs of `works`, which are held.
+    async fn accept_held(&mut self, count: i64) -> i64 {
+        let run = |lane| PlannedRun {
+            handler: "works".into(),
+            lane: Lane(lane),
+            held: Some("for a test".into()),
+        };
+        self.accept_with("fine", 0, (1..=count).map(run).collect())
+            .await
+    }
+
+    async fn accept_with(&mut self, kind: &str, ms: i64, runs: Vec<PlannedRun>) -> i64 {
         self.events += 1;
         let id = format!("evt_{}", self.events);
         let body = format!("{{\"id\":\"{id}\",\"type\":\"{kind}\",\"ms\":{ms}}}");
@@ -132,11 +148,7 @@ impl Scene {
                 secret_number: 1,
                 body,
             }),
-            runs: vec![PlannedRun {
-                handler: handler.into(),
-                lane: Lane::own(handler, "stripe", &id),
-                held: held.map(str::to_owned),
-            }],
+            runs,
         };
         opened.ledger.accept(accept).await.unwrap().event_seq
     }
@@ -275,7 +287,7 @@ async fn all_open_runs_are_looked_at_again_when_the_clock_is_set_back() {
     it.until(&[first], &[("done", 1)]).await;
     // The look with which the worker began is over by then.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let released = it.accept_as("works", "fine", 0, Some("held")).await;
+    let released = it.accept_held(1).await;
     // The worker is not told of it, as of a run whose pause is over.
     let order = Order::Hold {
         handler: "works".into(),
@@ -292,6 +304,20 @@ async fn all_open_runs_are_looked_at_again_when_the_clock_is_set_back() {
     clock.set(noon);
     let next = it.accept("works", "fine", 0).await;
     it.until(&[released, next], &[("done", 2)]).await;
+    it.end().await;
+}
+
+#[tokio::test]
+async fn runs_are_brought_in_line_however_many_looks_it_takes_to_see_them() {
+    let mut it = Scene::new(1).await;
+    let event = it.accept_held(1_500).await;
+    let states = |state: &str| {
+        let runs = it.reader().runs_of_event(event).unwrap();
+        runs.iter().filter(|it| it.state == state).count()
+    };
+    assert_eq!(states("held"), 1_500);
+    it.reloader.align_again().await.unwrap();
+    assert_eq!(states("held"), 0);
     it.end().await;
 }
 

@@ -328,3 +328,23 @@ async fn no_event_has_so_many_runs_that_the_next_would_be_another_events() {
     assert_eq!(scene.order(replay(&["c"])).await, Err(why(9_999)));
     assert_eq!(scene.count("SELECT count(*) FROM runs_open"), 9_999);
 }
+
+#[tokio::test]
+async fn a_look_at_all_open_runs_has_an_end_however_many_there_are() {
+    let scene = Scene::new();
+    for id in ["evt_1", "evt_2"] {
+        scene.accept(id, &vec!["h"; 700]).await;
+    }
+    scene.accept("evt_3", &["other"]).await;
+    let reader = scene.reader();
+    let (mut after, mut found) = (RunId(0), Vec::new());
+    while let Some(to) = reader.end_of_look(after).unwrap() {
+        let of_handler = reader.open_runs_of("h", (after, to), 10_000).unwrap();
+        let handlers = reader.handlers_of_open_runs((after, to)).unwrap();
+        let handlers = handlers.into_iter().map(|it| it.0);
+        found.push((of_handler.len(), handlers.collect::<Vec<_>>().join(" ")));
+        after = to;
+    }
+    let expected = [(600, "h"), (600, "h"), (200, "h other")];
+    assert_eq!(found, expected.map(|(runs, it)| (runs, it.to_owned())));
+}

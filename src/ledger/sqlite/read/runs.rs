@@ -9,6 +9,9 @@ use crate::run::{Lane, RunId, State};
 use rusqlite::{OptionalExtension, params};
 use std::sync::Arc;
 
+/// Open runs that one look at all of them goes through; few in tests, so that these come to the next one.
+const RUNS_PER_LOOK: i64 = if cfg!(test) { 600 } else { 20_000 };
+
 /// The handlers of which a dead run blocks its lane, as JSON.
 #[derive(Clone, Debug)]
 pub struct BlockedByDead(String);
@@ -154,27 +157,44 @@ impl Reader {
             .collect()
     }
 
-    /// Open runs of a handler, from the one after `after`: for recomputing their lanes.
+    /// Up to which open run a look goes that begins after this one, so that none takes long however many are open; none:
+    /// there are no more.
+    pub fn end_of_look(&self, after: RunId) -> rusqlite::Result<Option<RunId>> {
+        self.connection
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM runs_open WHERE id > ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .query_row([after.0, RUNS_PER_LOOK], |row| {
+                row.get::<_, Option<i64>>(0).map(|it| it.map(RunId))
+            })
+    }
+
+    /// Open runs of a handler, from the one after `after` up to `to`: for recomputing their lanes.
     pub fn open_runs_of(
         &self,
         handler: &str,
-        after: RunId,
+        (after, to): (RunId, RunId),
         limit: i64,
     ) -> rusqlite::Result<Vec<OpenRun>> {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open
-                 WHERE handler = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                 WHERE handler = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
             )?
-            .query_map(params![handler, after.0, limit], open_run)?
+            .query_map(params![handler, after.0, to.0, limit], open_run)?
             .collect()
     }
 
-    /// The handlers that open runs belong to, and how many of these are held.
-    pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, i64)>> {
+    /// The handlers that the open runs of a look belong to, and how many of these are held.
+    pub fn handlers_of_open_runs(
+        &self,
+        (after, to): (RunId, RunId),
+    ) -> rusqlite::Result<Vec<(String, i64)>> {
         self.connection
-            .prepare_cached("SELECT handler, sum(state = 'held') FROM runs_open GROUP BY handler")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .prepare_cached(
+                "SELECT handler, sum(state = 'held') FROM runs_open WHERE id > ?1 AND id <= ?2 GROUP BY handler",
+            )?
+            .query_map([after.0, to.0], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect()
     }
 
