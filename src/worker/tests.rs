@@ -113,7 +113,7 @@ impl Scene {
             lane,
             held: None,
         };
-        self.accept_with(kind, ms, vec![run]).await
+        self.accept_at("stripe", kind, ms, vec![run]).await
     }
 
     /// The same with so many runs of `works`, which are held.
@@ -123,11 +123,17 @@ impl Scene {
             lane: Lane(lane),
             held: Some("for a test".into()),
         };
-        self.accept_with("fine", 0, (1..=count).map(run).collect())
-            .await
+        let runs = (1..=count).map(run).collect();
+        self.accept_at("stripe", "fine", 0, runs).await
     }
 
-    async fn accept_with(&mut self, kind: &str, ms: i64, runs: Vec<PlannedRun>) -> i64 {
+    async fn accept_at(
+        &mut self,
+        endpoint: &str,
+        kind: &str,
+        ms: i64,
+        runs: Vec<PlannedRun>,
+    ) -> i64 {
         self.events += 1;
         let id = format!("evt_{}", self.events);
         let body = format!("{{\"id\":\"{id}\",\"type\":\"{kind}\",\"ms\":{ms}}}");
@@ -142,7 +148,7 @@ impl Scene {
                     created: UnixMillis(1_700_000_000_000),
                     ..Envelope::default()
                 },
-                endpoint: "stripe".into(),
+                endpoint: endpoint.into(),
                 scope: "stripe".into(),
                 received_at: UnixMillis(1_700_000_000_000),
                 secret_number: 1,
@@ -304,6 +310,23 @@ async fn all_open_runs_are_looked_at_again_when_the_clock_is_set_back() {
     clock.set(noon);
     let next = it.accept("works", "fine", 0).await;
     it.until(&[released, next], &[("done", 2)]).await;
+    it.end().await;
+}
+
+#[tokio::test]
+async fn a_run_that_another_endpoint_adds_to_an_old_event_is_its_lanes_head_at_once() {
+    let mut it = Scene::new(1).await;
+    let old = it.accept_at("own", "fine", 0, vec![]).await;
+    // Its run is held, in lane 1.
+    it.accept_held(1).await;
+    it.events = 0;
+    let run = PlannedRun {
+        handler: "works".into(),
+        lane: Lane(1),
+        held: None,
+    };
+    assert_eq!(it.accept_at("connect", "fine", 0, vec![run]).await, old);
+    it.until(&[old], &[("done", 1)]).await;
     it.end().await;
 }
 
