@@ -348,3 +348,27 @@ async fn a_look_at_all_open_runs_has_an_end_however_many_there_are() {
     let expected = [(600, "h"), (600, "h"), (200, "h other")];
     assert_eq!(found, expected.map(|(runs, it)| (runs, it.to_owned())));
 }
+
+#[tokio::test]
+async fn lanes_that_are_blocked_are_found_among_any_number_of_open_runs() {
+    let scene = Scene::new();
+    scene.accept("evt_1", &vec!["h"; 1_300]).await;
+    let last = RunId::of(1, 1_300);
+    let orders = [
+        Order::Relane {
+            lanes: vec![(run(1), Lane(9)), (last, Lane(8))],
+        },
+        Order::Hold {
+            handler: "h".into(),
+            why: Some("for a test".into()),
+            runs: vec![run(1), last],
+        },
+    ];
+    for it in orders {
+        scene.order(it).await.unwrap();
+    }
+    let none = BlockedByDead::new([].into_iter());
+    let lanes = |limit| scene.reader().lanes_not_ready(&none, limit).unwrap();
+    assert_eq!(lanes(10), [Lane(8), Lane(9)]);
+    assert_eq!(lanes(1).len(), 1);
+}

@@ -7,6 +7,7 @@ use super::Reader;
 use crate::clock::UnixMillis;
 use crate::run::{Lane, RunId, State};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Open runs that one look at all of them goes through; few in tests, so that these come to the next one.
@@ -139,22 +140,30 @@ impl Reader {
             .optional()
     }
 
-    /// Lanes in which a run waits, is held, or is dead and blocks.
+    /// Lanes in which a run waits, is held, or is dead and blocks: look by look, since it takes as long as there are open
+    /// runs.
     pub fn lanes_not_ready(
         &self,
         blocked_by_dead: &BlockedByDead,
         limit: usize,
     ) -> rusqlite::Result<Vec<Lane>> {
-        self.connection
-            .prepare_cached(
-                "SELECT DISTINCT lane FROM runs_open WHERE state IN ('waiting', 'held')
-                   OR (state = 'dead' AND handler IN (SELECT value FROM json_each(?1))) LIMIT ?2",
-            )?
-            .query_map(
-                params![blocked_by_dead.0, i64::try_from(limit).unwrap_or(i64::MAX)],
-                |row| row.get(0).map(Lane),
-            )?
-            .collect()
+        // By way of the index on lanes each run would be a page of its own.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lane FROM runs_open NOT INDEXED WHERE id > ?1 AND id <= ?2 AND (state IN ('waiting', 'held')
+               OR (state = 'dead' AND handler IN (SELECT value FROM json_each(?3))))",
+        )?;
+        let (mut lanes, mut after) = (BTreeSet::new(), RunId::default());
+        while let Some(to) = self.end_of_look(after)? {
+            let values = params![after.0, to.0, blocked_by_dead.0];
+            for lane in statement.query_map(values, |row| row.get(0).map(Lane))? {
+                lanes.insert(lane?);
+                if limit <= lanes.len() {
+                    return Ok(lanes.into_iter().collect());
+                }
+            }
+            after = to;
+        }
+        Ok(lanes.into_iter().collect())
     }
 
     /// Up to which open run a look goes that begins after this one, so that none takes long however many are open; none:
