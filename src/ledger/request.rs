@@ -235,7 +235,8 @@ pub enum Order {
         versions: Vec<(String, String)>,
         before: UnixMillis,
     },
-    /// Deletes one bite of what is older than this; answers how many old events were looked at.
+    /// Deletes one bite of what is older than this; answers how many old events it looked at and how many
+    /// other rows it deleted; none: nothing old is left.
     Prune {
         events_before: UnixMillis,
         dedupe_before: UnixMillis,

@@ -335,6 +335,28 @@ async fn retention_deletes_what_is_finished_and_old_and_gives_no_number_twice() 
 }
 
 #[tokio::test]
+async fn retention_goes_on_until_nothing_old_is_left_in_any_table() {
+    let scene = Scene::new();
+    let ids: Vec<String> = (0..700).map(|it| it.to_string()).collect();
+    let changes: Vec<(&str, i64, &str)> = ids.iter().map(|it| (&**it, 0, "{}")).collect();
+    scene.accept("evt_1", &["h"]).await;
+    scene.commit(run(1), &[], &changes).await;
+    let later = NOW.after(std::time::Duration::from_secs(1));
+    let prune = async || {
+        let order = Order::Prune {
+            events_before: later,
+            dedupe_before: later,
+        };
+        scene.order(order).await.unwrap()
+    };
+    while prune().await != (Ordered::Done { affected: 0 }) {}
+    for table in ["events", "seen", "record_changes"] {
+        let rows = scene.count(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(rows, 0, "rows of `{table}` that are left");
+    }
+}
+
+#[tokio::test]
 async fn the_log_begins_anew_under_a_steady_load() {
     let scene = Scene::new();
     let body = Bytes::from(

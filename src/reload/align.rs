@@ -9,15 +9,12 @@ use crate::ledger::sqlite::many::RUNS_PER_BITE;
 use crate::ledger::sqlite::read::ReadError;
 use crate::ledger::{LedgerError, Ordered};
 use crate::run::{Lane, RunId};
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-/// Runs of a bite with the lanes that a handler gives them, and the last run that was looked at; none when all were.
-type Bite = (Vec<(RunId, Lane)>, Option<RunId>);
 
 /// In the place of what a handler's runs are ordered by, while they are put into other lanes.
 const CHANGING: &str = "changing";
@@ -99,10 +96,7 @@ impl Reloader {
     }
 
     async fn try_to_align(&self, now: &InForce) -> Result<(), LedgerError> {
-        let with_runs = self
-            .reader()
-            .handlers_with_open_runs()
-            .map_err(unreadable)?;
+        let with_runs = self.handlers_with_open_runs().await?;
         let stuck = self.reader().version_decisions().map_err(unreadable)?.stuck;
         let is_stuck = |it: &LoadedHandler| {
             let name = &it.handler.name;
@@ -125,12 +119,27 @@ impl Reloader {
             }
         }
         self.reorder(now).await?;
-        self.note_runs_of_gone(now, some_are_gone)
+        self.note_runs_of_gone(now, some_are_gone).await
+    }
+
+    /// The handlers that open runs belong to, and how many of these are held: look by look, since it takes as long as there
+    /// are open runs.
+    async fn handlers_with_open_runs(&self) -> Result<BTreeMap<String, i64>, LedgerError> {
+        let mut found = BTreeMap::new();
+        let mut looks = Looks::default();
+        while let Some(look) = looks.next(self).await? {
+            let of_look = self.look(move |reader| reader.handlers_of_open_runs(look));
+            for (name, held) in of_look.await? {
+                *found.entry(name).or_default() += held;
+            }
+            looks.after = look.1;
+        }
+        Ok(found)
     }
 
     /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes.
-    pub(super) fn unsettle(&self, next: &InForce) -> Result<(), LedgerError> {
-        for it in self.ordered_otherwise(next)? {
+    pub(super) async fn unsettle(&self, next: &InForce) -> Result<(), LedgerError> {
+        for it in self.ordered_otherwise(next).await? {
             if it.may_have_runs {
                 next.unsettled.add(it.loaded.handler.name.clone());
             }
@@ -139,7 +148,7 @@ impl Reloader {
     }
 
     async fn reorder(&self, now: &InForce) -> Result<(), LedgerError> {
-        let otherwise = self.ordered_otherwise(now)?;
+        let otherwise = self.ordered_otherwise(now).await?;
         let known = otherwise.iter().filter(|it| it.may_have_runs);
         let changing: Vec<_> = known
             .map(|it| (it.key.clone(), CHANGING.to_owned()))
@@ -163,17 +172,15 @@ impl Reloader {
     }
 
     /// Notes which runs wait for a person because their handler is gone.
-    pub(super) fn note_runs_of_gone(
+    pub(super) async fn note_runs_of_gone(
         &self,
         now: &InForce,
         some_are_gone: bool,
     ) -> Result<(), LedgerError> {
         let of_all = if some_are_gone {
-            self.reader()
-                .handlers_with_open_runs()
-                .map_err(unreadable)?
+            self.handlers_with_open_runs().await?
         } else {
-            Vec::new()
+            BTreeMap::new()
         };
         let of_gone = of_all
             .into_iter()
@@ -185,7 +192,10 @@ impl Reloader {
     }
 
     /// Handlers whose runs the ledger does not know to be ordered as they are now.
-    fn ordered_otherwise<'a>(&self, now: &'a InForce) -> Result<Vec<Otherwise<'a>>, LedgerError> {
+    async fn ordered_otherwise<'a>(
+        &self,
+        now: &'a InForce,
+    ) -> Result<Vec<Otherwise<'a>>, LedgerError> {
         let mut found: Vec<Otherwise<'_>> = Vec::new();
         for loaded in now.handlers() {
             // The ledger knows it, so that a change which was made while no host ran is seen too.
@@ -202,13 +212,9 @@ impl Reloader {
             }
         }
         if found.iter().any(|it| !it.may_have_runs) {
-            let with_runs = self
-                .reader()
-                .handlers_with_open_runs()
-                .map_err(unreadable)?;
-            let with_runs: HashSet<String> = with_runs.into_iter().map(|it| it.0).collect();
+            let with_runs = self.handlers_with_open_runs().await?;
             for it in &mut found {
-                it.may_have_runs |= with_runs.contains(&*it.loaded.handler.name);
+                it.may_have_runs |= with_runs.contains_key(&*it.loaded.handler.name);
             }
         }
         Ok(found)
@@ -216,30 +222,32 @@ impl Reloader {
 
     /// With a reason: holds a handler's runs; without: releases them.
     async fn hold(&self, handler: &Arc<str>, why: Option<String>) -> Result<(), LedgerError> {
-        let mut after = RunId::default();
-        loop {
-            let runs = self
-                .reader()
-                .runs_to_hold(handler, why.is_none(), after)
-                .map_err(unreadable)?;
+        let mut looks = Looks::default();
+        while let Some(look) = looks.next(self).await? {
+            let (of, is_held) = (handler.clone(), why.is_none());
+            let runs = self.look(move |reader| reader.runs_to_hold(&of, is_held, look));
+            let runs = runs.await?;
             let Some(last) = runs.last() else {
-                return Ok(());
+                looks.after = look.1;
+                continue;
             };
-            after = *last;
+            looks.after = *last;
             let (handler, why) = (handler.clone(), why.clone());
             let order = Order::Hold { handler, why, runs };
             self.ledger.order(order).await?;
         }
+        Ok(())
     }
 
     async fn relane(&self, now: &InForce, loaded: &LoadedHandler) -> Result<(), LedgerError> {
-        let mut after = RunId::default();
-        loop {
-            let (lanes, last) = self.bite(&loaded.handler.name, after, now, loaded)?;
-            let Some(last) = last else { return Ok(()) };
-            after = last;
+        let mut looks = Looks::default();
+        while let Some(lanes) = self
+            .bite(&loaded.handler.name, &mut looks, now, loaded)
+            .await?
+        {
             self.ledger.order(Order::Relane { lanes }).await?;
         }
+        Ok(())
     }
 
     /// Makes open runs of a handler that is gone runs of another. Answers how many were moved, and how many stay because
@@ -256,12 +264,13 @@ impl Reloader {
             return Err(now.no_handler(to));
         };
         let (mut moved, mut looked_at) = (0, 0);
-        let mut after = RunId::default();
+        let mut looks = Looks::default();
         loop {
-            let bite = self.bite(from, after, &now, loaded);
-            let (runs, last) = bite.map_err(|it| it.to_string())?;
-            let Some(last) = last else { break };
-            (after, looked_at) = (last, looked_at + runs.len());
+            let bite = self.bite(from, &mut looks, &now, loaded).await;
+            let Some(runs) = bite.map_err(|it| it.to_string())? else {
+                break;
+            };
+            looked_at += runs.len();
             let order = Order::Move {
                 from: from.into(),
                 to: loaded.handler.name.clone(),
@@ -279,6 +288,7 @@ impl Reloader {
         }
         self.nudge();
         self.note_runs_of_gone(&now, true)
+            .await
             .map_err(|it| it.to_string())?;
         if looked_at == 0 {
             return Err(format!("handler `{from}` has no open runs"));
@@ -286,29 +296,61 @@ impl Reloader {
         Ok((moved, looked_at - moved))
     }
 
-    /// The next open runs of a handler, with the lanes that `loaded` gives them.
-    fn bite(
+    /// The next open runs of a handler, with the lanes that `loaded` gives them; none when all were looked at.
+    async fn bite(
         &self,
         handler: &str,
-        after: RunId,
+        looks: &mut Looks,
         now: &InForce,
         loaded: &LoadedHandler,
-    ) -> Result<Bite, LedgerError> {
-        let mut reader = self.reader();
-        let runs = reader
-            .open_runs_of(handler, after, RUNS_PER_BITE)
-            .map_err(unreadable)?;
-        let last = runs.last().map(|it| it.claim.id);
-        let mut lanes = Vec::with_capacity(runs.len());
-        for run in runs {
-            let id = run.claim.id;
-            let Some(event) = reader.event(id.event_seq()).map_err(unreadable)? else {
+    ) -> Result<Option<Vec<(RunId, Lane)>>, LedgerError> {
+        let handler: Arc<str> = handler.into();
+        while let Some(look) = looks.next(self).await? {
+            let of = handler.clone();
+            let runs = self.look(move |reader| reader.open_runs_of(&of, look, RUNS_PER_BITE));
+            let runs = runs.await?;
+            let Some(last) = runs.last() else {
+                looks.after = look.1;
                 continue;
             };
-            let parsed = Wanted::read(&now.wanted, &event.body, event.received_at);
-            lanes.push((id, loaded.lane(&parsed, &event.scope)));
+            looks.after = last.claim.id;
+            let mut reader = self.reader();
+            let mut lanes = Vec::with_capacity(runs.len());
+            for run in runs {
+                let id = run.claim.id;
+                let Some(event) = reader.event(id.event_seq()).map_err(unreadable)? else {
+                    continue;
+                };
+                let parsed = Wanted::read(&now.wanted, &event.body, event.received_at);
+                lanes.push((id, loaded.lane(&parsed, &event.scope)));
+            }
+            return Ok(Some(lanes));
         }
-        Ok((lanes, last))
+        Ok(None)
+    }
+}
+
+/// How far the open runs have been looked at.
+#[derive(Default)]
+struct Looks {
+    /// The last run that was.
+    after: RunId,
+    /// The last one of the present look.
+    to: RunId,
+}
+
+impl Looks {
+    /// After which run, and up to which, the next look goes; none when all were looked at.
+    async fn next(&mut self, reloader: &Reloader) -> Result<Option<(RunId, RunId)>, LedgerError> {
+        let after = self.after;
+        if self.to <= after {
+            let end = reloader.look(move |reader| reader.end_of_look(after));
+            let Some(to) = end.await? else {
+                return Ok(None);
+            };
+            self.to = to;
+        }
+        Ok(Some((after, self.to)))
     }
 }
 

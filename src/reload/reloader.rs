@@ -10,7 +10,7 @@ use super::losses::refuses_loss;
 use super::{Files, Location, Report, Reports};
 use crate::clock::Clock;
 use crate::in_force::{Current, InForce};
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::ledger::{Ledger, LedgerError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub struct Reloader {
     first: Arc<InForce>,
     pub(super) current: Current,
     pub(super) ledger: Ledger,
-    reader: Mutex<Reader>,
+    reader: Arc<Mutex<Reader>>,
     pub(super) clock: Arc<dyn Clock>,
     /// Rings when open runs were released, held or put into other lanes.
     pub(super) nudge: Arc<Notify>,
@@ -71,7 +71,7 @@ impl Reloader {
         clock: Arc<dyn Clock>,
         nudge: Arc<Notify>,
     ) -> Self {
-        let (reader, state) = (Mutex::new(reader), Mutex::default());
+        let (reader, state) = (Arc::new(Mutex::new(reader)), Mutex::default());
         let reports = Reports::default();
         Self {
             location,
@@ -168,7 +168,7 @@ impl Reloader {
     pub async fn reload(&self, is_asked_for: bool) -> Report {
         let _turn = self.turn.lock().await;
         if !is_asked_for && self.looks_the_same().await {
-            self.look_at_runs_of_gone();
+            self.look_at_runs_of_gone().await;
             return Report::default();
         }
         let files = match self.settled_files().await {
@@ -229,9 +229,12 @@ impl Reloader {
     }
 
     /// Some may have been dropped meanwhile.
-    fn look_at_runs_of_gone(&self) {
-        let had_some = !self.lock().of_gone.is_empty();
-        if had_some && let Err(error) = self.note_runs_of_gone(&self.current.load_full(), true) {
+    async fn look_at_runs_of_gone(&self) {
+        if self.lock().of_gone.is_empty() {
+            return;
+        }
+        let now = self.current.load_full();
+        if let Err(error) = self.note_runs_of_gone(&now, true).await {
             warn!(%error, "the held runs could not be counted: {error}");
         }
     }
@@ -305,7 +308,7 @@ impl Reloader {
             report.changes.clear();
             return Err(report);
         }
-        if let Err(error) = self.unsettle(&next) {
+        if let Err(error) = self.unsettle(&next).await {
             return Err(failed(format!("nothing was changed: {error}")));
         }
         self.current.store(next.clone());
@@ -329,6 +332,24 @@ impl Reloader {
 
     pub(super) fn reader(&self) -> std::sync::MutexGuard<'_, Reader> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A look into the ledger that may take a while, by another thread.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let unreadable = |it: ReadError| LedgerError::Refused(it.to_string());
+        #[cfg(test)]
+        if self.is_by_hand {
+            return look(&self.reader()).map_err(unreadable);
+        }
+        let reader = self.reader.clone();
+        let look = move || look(&reader.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked.map_err(unreadable),
+            Err(error) => Err(LedgerError::Refused(error.to_string())),
+        }
     }
 
     pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -1,12 +1,13 @@
 //! Starts runs: what just came, what is open from before, what was waiting for its time.
 
+mod backlog;
 mod looks;
 mod suspects;
 mod waking;
 
 use super::Shared;
 use super::attempt::{End, attempt};
-use super::lanes::{Follow, Lanes};
+use super::lanes::{Follow, Lanes, RUNS_IN_MEMORY_MAX};
 use super::waiting::Waiting;
 use crate::clock::UnixMillis;
 use crate::ledger::request::OpenRun;
@@ -14,6 +15,7 @@ use crate::ledger::running::Suspect;
 use crate::ledger::sqlite::read::Reader;
 use crate::ledger::sqlite::{Arrival, Arrivals};
 use crate::run::{Lane, RunId};
+use backlog::Backlog;
 use looks::Look;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -49,6 +51,7 @@ pub(super) async fn dispatch(
         in_flight: HashMap::new(),
         begun: HashMap::new(),
         put_off_found_at: UnixMillis(0),
+        clock_was: shared.clock.now(),
         may_wake: false,
         generation: 0,
         attempts: JoinSet::new(),
@@ -64,6 +67,9 @@ pub(super) async fn dispatch(
     it.reload_waiting();
     it.find_put_off();
     loop {
+        if it.clock_is_set_back() {
+            it.look_at_all();
+        }
         if std::mem::take(&mut it.may_wake) {
             it.wake_put_off();
         }
@@ -76,11 +82,7 @@ pub(super) async fn dispatch(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            () = nudge.notified() => {
-                it.rescan();
-                it.reload_waiting();
-                it.find_put_off();
-            }
+            () = nudge.notified() => it.look_at_all(),
             () = tokio::time::sleep(due) => it.wake_due(),
             _ = ask_services.tick(), if are_put_off => it.wake_put_off(),
             Some(look) = it.looks.join_next() => it.looked(look),
@@ -89,9 +91,13 @@ pub(super) async fn dispatch(
                 if arrived.overflowed {
                     it.leave_on_disk();
                 }
+                if arrived.lost_others_than_newest {
+                    it.backlog.get_or_insert_default().begin_anew();
+                }
                 for arrival in arrived.runs {
                     match arrival {
                         Arrival::Ready(run) => it.arrive(run),
+                        Arrival::Late(run) => it.arrive_late(run),
                         Arrival::Held(lane) => it.lanes.arrive_held(lane),
                     }
                 }
@@ -121,6 +127,7 @@ struct Dispatcher {
     /// How many of these each handler has.
     begun: HashMap<Arc<str>, usize>,
     put_off_found_at: UnixMillis,
+    clock_was: UnixMillis,
     /// Runs of a service that has room have ended: the next may be woken.
     may_wake: bool,
     /// Rises when runs may have changed on disk by another way than acceptance: what was read before is worth nothing.
@@ -128,18 +135,6 @@ struct Dispatcher {
     looks: JoinSet<Look>,
     /// Runs that were in an engine at an unclean end: they run first, and alone.
     suspects: BTreeMap<RunId, u32>,
-}
-
-/// A scan of the open runs.
-#[derive(Default)]
-struct Backlog {
-    /// Every run up to this one was looked at.
-    scanned_to: RunId,
-    is_scanning: bool,
-    /// The lanes whose heads may not start are still to be read: nothing may overtake these.
-    lacks_parked: bool,
-    /// Runs stayed on disk since the look that is going on began.
-    left_meanwhile: bool,
 }
 
 /// A run that is being attempted.
@@ -210,16 +205,28 @@ impl Dispatcher {
     }
 
     fn arrive(&mut self, run: OpenRun) {
-        if run.claim.epoch > 0 || run.replay > 0 {
-            self.waiting.forget(run.claim.id);
-            let follow = self.lanes.come_back(run);
-            return self.follow(follow);
+        if run.claim.epoch > 0 {
+            return self.come_back(run);
         }
         if let Some(backlog) = &mut self.backlog {
-            backlog.left_meanwhile = true;
-            return;
+            return backlog.left_on_disk();
         }
         let follow = self.lanes.arrive(run);
+        self.follow(follow);
+    }
+
+    /// A run that the scan may be past. Any number of them may come.
+    fn arrive_late(&mut self, run: OpenRun) {
+        if RUNS_IN_MEMORY_MAX <= self.lanes.len() + self.looks.len() {
+            return self.backlog.get_or_insert_default().begin_anew();
+        }
+        self.come_back(run);
+    }
+
+    /// Others of its lane may be ahead of it here.
+    fn come_back(&mut self, run: OpenRun) {
+        self.waiting.forget(run.claim.id);
+        let follow = self.lanes.come_back(run);
         self.follow(follow);
     }
 
@@ -316,9 +323,14 @@ impl Dispatcher {
     }
 
     fn leave_on_disk(&mut self) {
-        self.backlog
-            .get_or_insert_with(Backlog::default)
-            .left_meanwhile = true;
+        self.backlog.get_or_insert_default().left_on_disk();
+    }
+
+    /// Reads again whatever memory held of the ledger.
+    fn look_at_all(&mut self) {
+        self.rescan();
+        self.reload_waiting();
+        self.find_put_off();
     }
 
     /// Looks at all open runs again, from the first.
@@ -327,10 +339,7 @@ impl Dispatcher {
         self.lanes.forget();
         self.shared.current.load().unsettled.forgotten();
         self.shared.put_off().begin_anew();
-        self.backlog = Some(Backlog {
-            lacks_parked: true,
-            ..Backlog::default()
-        });
+        self.backlog = Some(Backlog::of_all());
     }
 }
 

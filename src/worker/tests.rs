@@ -2,14 +2,14 @@
 //! script does.
 
 use super::*;
-use crate::clock::{SystemClock, UnixMillis};
+use crate::clock::{ManualClock, SystemClock, UnixMillis};
 use crate::event::{Envelope, Event};
 use crate::ledger::desk::Desk;
-use crate::ledger::request::{Accept, PlannedRun};
+use crate::ledger::request::{Accept, Order, PlannedRun};
 use crate::ledger::sqlite::list::RunRow;
 use crate::ledger::{self, Opened};
 use crate::reload::{self, First, Location, Reloader};
-use crate::run::Lane;
+use crate::run::{Lane, RunId};
 use crate::script::CAME_BACK;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -37,6 +37,11 @@ struct Scene {
 impl Scene {
     /// Handlers `hangs` and `works`.
     async fn new(script_threads: usize) -> Self {
+        Self::by(script_threads, Arc::new(SystemClock)).await
+    }
+
+    /// The same by this clock.
+    async fn by(script_threads: usize, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("scripts")).unwrap();
         let config = format!(
@@ -62,7 +67,6 @@ impl Scene {
         } = reload::first(&location, &reader).unwrap();
         assert_eq!(report.problems, [""; 0]);
         let current: Current = Arc::new(ArcSwap::from_pointee(in_force));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let worker = Worker::start(
             &folder,
             current.clone(),
@@ -103,6 +107,33 @@ impl Scene {
 
     /// Takes an event for a handler in; what its run became is asked for by the number that is returned.
     async fn accept(&mut self, handler: &str, kind: &str, ms: i64) -> i64 {
+        let lane = Lane::own(handler, "stripe", &format!("evt_{}", self.events + 1));
+        let run = PlannedRun {
+            handler: handler.into(),
+            lane,
+            held: None,
+        };
+        self.accept_at("stripe", kind, ms, vec![run]).await
+    }
+
+    /// The same with so many runs of `works`, which are held.
+    async fn accept_held(&mut self, count: i64) -> i64 {
+        let run = |lane| PlannedRun {
+            handler: "works".into(),
+            lane: Lane(lane),
+            held: Some("for a test".into()),
+        };
+        let runs = (1..=count).map(run).collect();
+        self.accept_at("stripe", "fine", 0, runs).await
+    }
+
+    async fn accept_at(
+        &mut self,
+        endpoint: &str,
+        kind: &str,
+        ms: i64,
+        runs: Vec<PlannedRun>,
+    ) -> i64 {
         self.events += 1;
         let id = format!("evt_{}", self.events);
         let body = format!("{{\"id\":\"{id}\",\"type\":\"{kind}\",\"ms\":{ms}}}");
@@ -117,17 +148,13 @@ impl Scene {
                     created: UnixMillis(1_700_000_000_000),
                     ..Envelope::default()
                 },
-                endpoint: "stripe".into(),
+                endpoint: endpoint.into(),
                 scope: "stripe".into(),
                 received_at: UnixMillis(1_700_000_000_000),
                 secret_number: 1,
                 body,
             }),
-            runs: vec![PlannedRun {
-                handler: handler.into(),
-                lane: Lane::own(handler, "stripe", &id),
-                held: None,
-            }],
+            runs,
         };
         opened.ledger.accept(accept).await.unwrap().event_seq
     }
@@ -254,6 +281,66 @@ async fn three_stuck_runs_hold_their_handler_until_it_changes_and_harm_no_other(
         problem.contains("3 of at most 12 script threads"),
         "{problem}"
     );
+    it.end().await;
+}
+
+#[tokio::test]
+async fn all_open_runs_are_looked_at_again_when_the_clock_is_set_back() {
+    let noon = UnixMillis(1_700_000_000_000);
+    let clock = Arc::new(ManualClock::at(noon.after(Duration::from_secs(3600))));
+    let mut it = Scene::by(1, clock.clone()).await;
+    let first = it.accept("works", "fine", 0).await;
+    it.until(&[first], &[("done", 1)]).await;
+    // The look with which the worker began is over by then.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let released = it.accept_held(1).await;
+    // The worker is not told of it, as of a run whose pause is over.
+    let order = Order::Hold {
+        handler: "works".into(),
+        why: None,
+        runs: vec![RunId::of(released, 1)],
+    };
+    it.opened
+        .as_ref()
+        .unwrap()
+        .ledger
+        .order(order)
+        .await
+        .unwrap();
+    clock.set(noon);
+    let next = it.accept("works", "fine", 0).await;
+    it.until(&[released, next], &[("done", 2)]).await;
+    it.end().await;
+}
+
+#[tokio::test]
+async fn a_run_that_another_endpoint_adds_to_an_old_event_is_its_lanes_head_at_once() {
+    let mut it = Scene::new(1).await;
+    let old = it.accept_at("own", "fine", 0, vec![]).await;
+    // Its run is held, in lane 1.
+    it.accept_held(1).await;
+    it.events = 0;
+    let run = PlannedRun {
+        handler: "works".into(),
+        lane: Lane(1),
+        held: None,
+    };
+    assert_eq!(it.accept_at("connect", "fine", 0, vec![run]).await, old);
+    it.until(&[old], &[("done", 1)]).await;
+    it.end().await;
+}
+
+#[tokio::test]
+async fn runs_are_brought_in_line_however_many_looks_it_takes_to_see_them() {
+    let mut it = Scene::new(1).await;
+    let event = it.accept_held(1_500).await;
+    let states = |state: &str| {
+        let runs = it.reader().runs_of_event(event).unwrap();
+        runs.iter().filter(|it| it.state == state).count()
+    };
+    assert_eq!(states("held"), 1_500);
+    it.reloader.align_again().await.unwrap();
+    assert_eq!(states("held"), 0);
     it.end().await;
 }
 

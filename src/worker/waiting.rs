@@ -6,14 +6,22 @@ use crate::run::{Lane, RunId};
 use std::collections::{BTreeMap, HashMap};
 
 /// Waiting runs that memory holds.
-const WAITING_MAX: usize = 50_000;
+pub(super) const WAITING_MAX: usize = 50_000;
+
+/// A place in the ledger's waiting runs, which are in the order of their times.
+pub(super) type Place = (UnixMillis, RunId);
+
+/// Before all of them.
+const FIRST: Place = (UnixMillis(i64::MIN), RunId(0));
 
 #[derive(Default)]
 pub(super) struct Waiting {
     by_time: BTreeMap<(UnixMillis, RunId, Lane), ()>,
     times: HashMap<RunId, (UnixMillis, Lane)>,
-    /// From this time on the ledger has waiting runs that are not here.
-    complete_until: Option<UnixMillis>,
+    /// After this place the ledger has waiting runs that are not here.
+    complete_to: Option<Place>,
+    /// When all are to be read again, from the first.
+    reload_at: Option<UnixMillis>,
 }
 
 impl Waiting {
@@ -28,8 +36,12 @@ impl Waiting {
             && let Some(((latest, run, _), ())) = self.by_time.pop_last()
         {
             self.times.remove(&run);
-            self.complete_until = Some(self.complete_until.map_or(latest, |it| it.min(latest)));
+            self.ends_at((latest, RunId(run.0 - 1)));
         }
+    }
+
+    fn ends_at(&mut self, place: Place) {
+        self.complete_to = Some(self.complete_to.map_or(place, |it| it.min(place)));
     }
 
     pub(super) fn forget(&mut self, run: RunId) {
@@ -41,10 +53,8 @@ impl Waiting {
     /// When there is something to do.
     pub(super) fn next(&self) -> Option<UnixMillis> {
         let first = self.by_time.keys().next().map(|(until, ..)| *until);
-        match (first, self.complete_until) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let rest = self.complete_to.map(|(until, _)| until);
+        [first, rest, self.reload_at].into_iter().flatten().min()
     }
 
     /// Takes out the lanes whose time has come.
@@ -62,28 +72,32 @@ impl Waiting {
         lanes
     }
 
-    /// Whether the ledger has runs due that may not be here.
-    pub(super) fn wants_reload(&self, now: UnixMillis) -> bool {
-        self.complete_until.is_some_and(|it| it <= now)
-    }
-
-    /// Asks for a reload at a time.
+    /// Asks for a reload of all at a time.
     pub(super) fn reload_at(&mut self, at: UnixMillis) {
-        self.complete_until = Some(self.complete_until.map_or(at, |it| it.min(at)));
+        self.reload_at = Some(self.reload_at.map_or(at, |it| it.min(at)));
     }
 
-    /// How many runs, next due first, the reload is to bring.
-    pub(super) fn begin_reload(&mut self) -> i64 {
-        self.complete_until = None;
-        WAITING_MAX as i64
+    /// After which place the ledger's waiting runs are to be read now, if they are. Those that were read are not read
+    /// again: any number of them may be overdue, each behind another one in its lane.
+    pub(super) fn next_reading(&mut self, now: UnixMillis) -> Option<Place> {
+        if self.reload_at.is_some_and(|it| it <= now) {
+            return Some(self.begin_reload());
+        }
+        self.complete_to.take_if(|(until, _)| *until <= now)
     }
 
-    /// The waiting runs of the ledger, the next due first.
+    /// All are read again, from this place on.
+    pub(super) fn begin_reload(&mut self) -> Place {
+        (self.complete_to, self.reload_at) = (None, None);
+        FIRST
+    }
+
+    /// The next waiting runs of the ledger, at most [`WAITING_MAX`], the next due first.
     pub(super) fn loaded(&mut self, runs: Vec<(UnixMillis, OpenRun)>) {
         if runs.len() >= WAITING_MAX
-            && let Some((latest, _)) = runs.last()
+            && let Some((latest, run)) = runs.last()
         {
-            self.reload_at(*latest);
+            self.ends_at((*latest, run.claim.id));
         }
         for (until, run) in runs {
             self.put(until, run.claim.id, run.lane);
@@ -94,6 +108,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::request::Claim;
 
     #[test]
     fn what_is_due_comes_out_once_in_the_order_of_its_time() {
@@ -125,6 +140,55 @@ mod tests {
         }
         let all = UnixMillis(WAITING_MAX as i64 + 10);
         assert_eq!(waiting.due(all).len(), WAITING_MAX);
-        assert!(waiting.wants_reload(all));
+        let (last, _) = waiting.next_reading(all).unwrap();
+        assert_eq!(last, UnixMillis(WAITING_MAX as i64 + 1));
+    }
+
+    /// What a ledger with this many runs, one a millisecond, has after a place.
+    fn page(count: i64, (until, after): Place) -> Vec<(UnixMillis, OpenRun)> {
+        let ids = (1..=count).filter(|id| (until, after) < (UnixMillis(*id), RunId(*id)));
+        let run = |id| OpenRun {
+            claim: Claim {
+                id: RunId(id),
+                epoch: 0,
+            },
+            handler: "h".into(),
+            lane: Lane(7),
+            attempts: 0,
+            forgiven: 0,
+            replay: 0,
+            event: None,
+        };
+        ids.take(WAITING_MAX)
+            .map(|id| (UnixMillis(id), run(id)))
+            .collect()
+    }
+
+    #[test]
+    fn overdue_runs_are_read_once_however_many_and_those_after_them_in_time() {
+        let (overdue, all) = (2 * WAITING_MAX as i64 + 5, 2 * WAITING_MAX as i64 + 9);
+        let (mut waiting, now) = (Waiting::default(), UnixMillis(overdue));
+        let (mut next, mut reads, mut woken) = (Some(waiting.begin_reload()), 0, 0);
+        while let Some(after) = next {
+            reads += 1;
+            assert!(reads <= 3, "overdue runs are read again");
+            waiting.loaded(page(all, after));
+            woken += waiting.due(now).len() as i64;
+            next = waiting.next_reading(now);
+        }
+        assert_eq!(woken, overdue);
+        assert_eq!(waiting.next(), Some(UnixMillis(overdue + 1)));
+        assert_eq!(waiting.due(UnixMillis(all)).len(), 4);
+        assert_eq!(waiting.next(), None);
+    }
+
+    #[test]
+    fn a_reload_begins_with_the_first_when_its_time_has_come() {
+        let mut waiting = Waiting::default();
+        waiting.loaded(page(WAITING_MAX as i64 + 1, FIRST));
+        waiting.reload_at(UnixMillis(5));
+        assert_eq!(waiting.next_reading(UnixMillis(4)), None);
+        assert_eq!(waiting.next_reading(UnixMillis(5)), Some(FIRST));
+        assert_eq!(waiting.next_reading(UnixMillis(i64::MAX)), None);
     }
 }

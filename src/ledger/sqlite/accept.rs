@@ -4,9 +4,9 @@ use super::super::Receipt;
 use super::super::request::{Accept, Claim, OpenRun, PlannedRun};
 use super::Arrival;
 use super::seen::DedupeKey;
-use super::writer::{Applying, Tables};
+use super::writer::{ApplyError, Applying, Tables};
 use crate::event::Event;
-use crate::run::{RunId, State};
+use crate::run::{RUNS_PER_EVENT_MAX, RunId, State};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
 
@@ -21,18 +21,10 @@ pub(super) fn accept(tables: &mut Tables, it: &Accept) -> Applying<Receipt> {
     if let Some(known) = known {
         // An account's endpoint and a Connect one may share a scope: the second delivery makes only what is lacking.
         let lacking = lacking_runs(&tables.connection, known, &event.endpoint, &it.runs)?;
-        let first = if lacking.is_empty() {
-            1
-        } else {
-            next_ordinal(&tables.connection, known)?
-        };
-        make_runs(
-            tables,
-            RunId::of(known, first),
-            &lacking,
-            0,
-            Some(&it.event),
-        )?;
+        if !lacking.is_empty() {
+            let first = next_runs(&tables.connection, known, lacking.len())?;
+            make_runs(tables, first, &lacking, 0, None)?;
+        }
         return Ok(Receipt::new(known, true));
     }
     tables.next.event_seq += 1;
@@ -98,7 +90,8 @@ fn lacking_runs(
         .collect())
 }
 
-/// Makes runs of a stored event, with ids from `first` on; the worker is told of them once the batch is committed.
+/// Makes runs of a stored event, with ids from `first` on; the worker is told of them once the batch is committed. With an
+/// event: it is new, and so no run has a higher id.
 pub(super) fn make_runs(
     tables: &mut Tables,
     first: RunId,
@@ -120,26 +113,29 @@ pub(super) fn make_runs(
                  VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)",
             )?
             .execute(params![id.0, run.handler, run.lane.0, state.as_str(), replay, run.held])?;
+        let open = OpenRun {
+            claim: Claim { id, epoch: 0 },
+            handler: run.handler.clone(),
+            lane: run.lane,
+            attempts: 0,
+            forgiven: 0,
+            replay,
+            event: event.cloned(),
+        };
         tables.arrived.push(if run.held.is_some() {
             Arrival::Held(run.lane)
+        } else if event.is_some() {
+            Arrival::Ready(open)
         } else {
-            Arrival::Ready(OpenRun {
-                claim: Claim { id, epoch: 0 },
-                handler: run.handler.clone(),
-                lane: run.lane,
-                attempts: 0,
-                forgiven: 0,
-                replay,
-                event: event.cloned(),
-            })
+            Arrival::Late(open)
         });
         made.push(id);
     }
     Ok(made)
 }
 
-/// The place of an event's next run among its runs, from 1.
-pub(super) fn next_ordinal(connection: &Connection, event_seq: i64) -> rusqlite::Result<i64> {
+/// The id of an event's next run, when it can have so many more: the ids after those are another event's.
+pub(super) fn next_runs(connection: &Connection, event_seq: i64, count: usize) -> Applying<RunId> {
     let range = RunId::range_of(event_seq);
     let highest: Option<i64> = connection
         .prepare_cached(
@@ -147,5 +143,13 @@ pub(super) fn next_ordinal(connection: &Connection, event_seq: i64) -> rusqlite:
              UNION ALL SELECT max(id) FROM runs_done WHERE id BETWEEN ?1 AND ?2)",
         )?
         .query_row([*range.start(), *range.end()], |row| row.get(0))?;
-    Ok(highest.map_or(1, |it| it - *range.start() + 1))
+    let made = highest.map_or(0, |it| it - *range.start());
+    let left = RUNS_PER_EVENT_MAX - 1 - made;
+    if left < i64::try_from(count).unwrap_or(i64::MAX) {
+        return Err(ApplyError::Refused(format!(
+            "event number {event_seq} has had {made} runs and can have no more than {}, replays included",
+            RUNS_PER_EVENT_MAX - 1
+        )));
+    }
+    Ok(RunId::of(event_seq, made + 1))
 }

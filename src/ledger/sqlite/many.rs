@@ -83,21 +83,22 @@ pub(super) fn move_runs(
 }
 
 impl Reader {
-    /// The next bite of a handler's runs that can be held, or of those that are.
+    /// The next bite of a handler's runs that can be held, or of those that are, from the one after `after` up to `to`.
     pub fn runs_to_hold(
         &self,
         handler: &str,
         is_held: bool,
-        after: RunId,
+        (after, to): (RunId, RunId),
     ) -> rusqlite::Result<Vec<RunId>> {
         self.connection
             .prepare_cached(
-                "SELECT id FROM runs_open WHERE handler = ?1 AND id > ?2
+                "SELECT id FROM runs_open WHERE handler = ?1 AND id > ?2 AND id <= ?5
                    AND CASE WHEN ?3 THEN state = 'held' ELSE state IN ('ready', 'waiting') END ORDER BY id LIMIT ?4",
             )?
-            .query_map(params![handler, after.0, is_held, RUNS_PER_BITE], |row| {
-                row.get(0).map(RunId)
-            })?
+            .query_map(
+                params![handler, after.0, is_held, RUNS_PER_BITE, to.0],
+                |row| row.get(0).map(RunId),
+            )?
             .collect()
     }
 }

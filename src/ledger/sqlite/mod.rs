@@ -69,6 +69,8 @@ impl Threads {
 pub enum Arrival {
     /// It may start.
     Ready(OpenRun),
+    /// The same, of an event that is known: runs with higher ids may have come before it.
+    Late(OpenRun),
     /// One that may not, and that no later run of its lane may overtake.
     Held(Lane),
 }
@@ -80,11 +82,23 @@ pub struct Arrivals {
     pub bell: Notify,
 }
 
+impl Arrival {
+    /// Whether a look at the disk that is past lower ids has still to come to it.
+    fn is_newest(&self) -> bool {
+        match self {
+            Self::Ready(run) => run.claim.epoch == 0,
+            Self::Late(_) | Self::Held(_) => false,
+        }
+    }
+}
+
 /// Runs, and whether there were more than fitted.
 #[derive(Default)]
 pub struct Arrived {
     pub runs: Vec<Arrival>,
     pub overflowed: bool,
+    /// What did not fit may have lower ids than what came before, or may not start.
+    pub lost_others_than_newest: bool,
 }
 
 const ARRIVALS_MAX: usize = 4096;
@@ -102,6 +116,7 @@ impl Arrivals {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         if inbox.runs.len() + runs.len() > ARRIVALS_MAX {
             inbox.overflowed = true;
+            inbox.lost_others_than_newest |= !runs.iter().all(Arrival::is_newest);
         } else {
             inbox.runs.append(&mut runs);
         }

@@ -263,12 +263,13 @@ pub(super) fn forget(
     Ok(())
 }
 
-/// Deletes a bite of those that were last written before this; what an open run owns stays for now.
+/// Deletes a bite of those that were last written before this; what an open run owns stays for now. Answers
+/// how many there were.
 pub(super) fn prune(
     connection: &Connection,
     before: UnixMillis,
     rows_max: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
     type Found = (String, String, bool);
     let found: Vec<Found> = connection
         .prepare_cached(
@@ -279,6 +280,7 @@ pub(super) fn prune(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
+    let count = found.len();
     for (service, name, is_open) in found {
         if is_open {
             // Out of the way of the others.
@@ -291,7 +293,7 @@ pub(super) fn prune(
                 .execute([service, name])?;
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Reads `run, number, state, generation`, the state of the owner's run, whether that waits for a word about the call, and

@@ -3,7 +3,7 @@
 use super::super::Ordered;
 use super::super::request::{Claim, OpenRun, Order, PlannedRun};
 use super::Arrival;
-use super::accept::{make_runs, next_ordinal};
+use super::accept::{make_runs, next_runs};
 use super::commit::{apply_change, drop_run};
 use super::decide::decide;
 use super::decide_versions::{decide_versions, forget_stuck};
@@ -147,6 +147,8 @@ fn replay(
             )));
         }
     }
+    // What is refused has written nothing.
+    next_runs(&tables.connection, event_seq, runs.len())?;
     for run in runs {
         // A run that was moved here brought its number along: no other may have it, or their calls would share keys.
         let (earlier, before): (i64, Option<i64>) = tables
@@ -157,7 +159,7 @@ fn replay(
             .query_row(params![range.start(), range.end(), run.handler], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-        let first = RunId::of(event_seq, next_ordinal(&tables.connection, event_seq)?);
+        let first = next_runs(&tables.connection, event_seq, 1)?;
         made.append(&mut make_runs(
             tables,
             first,
@@ -223,8 +225,9 @@ fn set_record(
 }
 
 /// Looks at the next few of the oldest events and deletes those that are past their time, with all that belongs to them.
-/// What an open or dead run needs stays. Answers how many there were; none means that the look begins again with the
-/// oldest. A look at all of them at once would keep every ack waiting.
+/// What an open or dead run needs stays. Answers how many there were, and how many rows of the tables that go by their own
+/// age went: an event may leave more of those than a bite takes. When it was the last of the events, the look begins again
+/// with the oldest. A look at all of them at once would keep every ack waiting.
 fn prune(
     tables: &mut Tables,
     events_before: UnixMillis,
@@ -278,19 +281,19 @@ fn prune(
         }
     }
     // `seen` is in the order of `created`, near enough to that of arrival for a bounded look at its old end.
-    connection
+    let seen = connection
         .prepare_cached(
             "DELETE FROM seen WHERE key IN (SELECT key FROM seen ORDER BY key LIMIT ?2) AND received_at < ?1",
         )?
         .execute([dedupe_before.0, EVENTS_PER_BITE])?;
-    once::prune(connection, dedupe_before, EVENTS_PER_BITE)?;
-    connection
+    let once = once::prune(connection, dedupe_before, EVENTS_PER_BITE)?;
+    let changes = connection
         .prepare_cached(
             "DELETE FROM record_changes WHERE id IN (SELECT id FROM record_changes ORDER BY id LIMIT ?2) AND at < ?1",
         )?
         .execute([events_before.0, EVENTS_PER_BITE])?;
     Ok(Ordered::Done {
-        affected: looked_at.len(),
+        affected: looked_at.len() + seen + once + changes,
     })
 }
 

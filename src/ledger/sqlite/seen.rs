@@ -62,6 +62,15 @@ struct Row {
     received_at: UnixMillis,
 }
 
+/// How far the events have come.
+#[derive(Clone, Copy, Default)]
+struct Reached {
+    /// The newest event that was ever added.
+    newest: i64,
+    /// The newest of those that are in the table, with all before it.
+    merged_through: i64,
+}
+
 /// The newest events, and the table that holds the others.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -71,9 +80,9 @@ pub(super) struct Seen {
     to_merge: Vec<DedupeKey>,
     /// The newest event of that generation.
     merging_through: i64,
-    /// The newest event that was ever added.
-    newest: i64,
-    merged_through: i64,
+    reached: Reached,
+    /// What a transaction that fails goes back to.
+    reached_on_disk: Reached,
     /// No row of the table has a higher key; so most events are known to be new without a look at it.
     highest: i64,
     /// What the open transaction has done, to be undone if it fails.
@@ -93,8 +102,10 @@ impl Seen {
             .optional()?;
         let merged_through = merged_through.and_then(|it| it.parse().ok()).unwrap_or(0);
         let mut it = Self {
-            merged_through,
-            newest: merged_through,
+            reached: Reached {
+                newest: merged_through,
+                merged_through,
+            },
             highest: connection
                 .query_row("SELECT max(key) FROM seen", [], |row| row.get(0))
                 .map(|it: Option<i64>| it.unwrap_or(0))?,
@@ -111,9 +122,10 @@ impl Seen {
                 event_seq: row.get(0)?,
                 received_at: UnixMillis(row.get(4)?),
             };
-            it.newest = row.event_seq;
+            it.reached.newest = row.event_seq;
             it.fresh.insert(key, row);
         }
+        it.reached_on_disk = it.reached;
         Ok(it)
     }
 
@@ -141,7 +153,7 @@ impl Seen {
             },
         );
         self.added.push(key);
-        self.newest = event_seq;
+        self.reached.newest = event_seq;
         Ok(None)
     }
 
@@ -156,11 +168,13 @@ impl Seen {
         connection: &Connection,
         event_seq: i64,
     ) -> Applying<()> {
-        while self.merged_through < event_seq
+        while self.reached.merged_through < event_seq
             && !(self.fresh.is_empty() && self.to_merge.is_empty())
         {
+            if self.to_merge.is_empty() {
+                self.begin_generation();
+            }
             self.merge(connection, usize::MAX)?;
-            self.begin_generation();
         }
         Ok(())
     }
@@ -194,7 +208,7 @@ impl Seen {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
                 .execute(params![MERGED_THROUGH, self.merging_through.to_string()])?;
-            self.merged_through = self.merging_through;
+            self.reached.merged_through = self.merging_through;
         }
         Ok(())
     }
@@ -203,8 +217,13 @@ impl Seen {
     pub(super) fn committed(&mut self) {
         self.added.clear();
         self.merged.clear();
-        if self.fresh.len() >= GENERATION && self.to_merge.is_empty() {
-            self.begin_generation();
+        self.reached_on_disk = self.reached;
+        if self.to_merge.is_empty() {
+            // The table has them.
+            self.merging.clear();
+            if self.fresh.len() >= GENERATION {
+                self.begin_generation();
+            }
         }
     }
 
@@ -217,13 +236,16 @@ impl Seen {
         while let Some(key) = self.merged.pop() {
             self.to_merge.push(key);
         }
+        self.reached = self.reached_on_disk;
+        self.merging_through = self.merging_through.min(self.reached.newest);
     }
 
+    /// Those of the one before stay in memory until the table has them on disk.
     fn begin_generation(&mut self) {
-        self.merging = std::mem::take(&mut self.fresh);
-        self.merging_through = self.newest;
-        self.to_merge = self.merging.keys().copied().collect();
+        self.to_merge = self.fresh.keys().copied().collect();
         self.to_merge.sort_unstable_by(|a, b| b.cmp(a));
+        self.merging.extend(self.fresh.drain());
+        self.merging_through = self.reached.newest;
     }
 }
 
@@ -332,6 +354,74 @@ mod tests {
         seen.rolled_back();
         assert_eq!(add(&mut seen, &connection, 1), None);
         assert_eq!(add(&mut seen, &connection, 1), Some(1));
+    }
+
+    /// Its row among the events, from which a start learns what the table lacks.
+    fn store(connection: &Connection, number: i64) {
+        let created = UnixMillis(number / 100 * 1000);
+        connection
+            .execute(
+                "INSERT INTO events (seq, id, scope, endpoint, type, created_at, received_at, livemode, secret_number,
+                   size_bytes, dictionary, body) VALUES (?1, ?2, 's', 'e', 't', ?3, 0, 0, 1, 0, 1, x'')",
+                params![number, format!("evt_{number}"), created.0],
+            )
+            .unwrap();
+    }
+
+    #[track_caller]
+    fn check_known(seen: &mut Seen, connection: &Connection, count: i64) {
+        for number in 1..=count {
+            let found = seen.find_or_add(connection, key(number), 0, UnixMillis(0));
+            assert!(
+                matches!(found, Ok(Some(it)) if it == number),
+                "event {number} is forgotten"
+            );
+        }
+    }
+
+    #[test]
+    fn no_event_is_forgotten_by_a_merge_of_all_that_is_rolled_back() {
+        let (connection, mut seen) = (table(), Seen::default());
+        let mut count = GENERATION as i64 + 10;
+        for number in 1..=count {
+            store(&connection, number);
+            assert_eq!(add(&mut seen, &connection, number), None);
+        }
+        connection.execute_batch("BEGIN").unwrap();
+        let of_the_batch = seen.find_or_add(&connection, key(count + 1), count + 1, UnixMillis(0));
+        assert!(matches!(of_the_batch, Ok(None)));
+        assert!(seen.merge_through(&connection, count).is_ok());
+        connection.execute_batch("ROLLBACK").unwrap();
+        seen.rolled_back();
+        check_known(&mut seen, &connection, count);
+        for _ in 0..GENERATION / ROWS_PER_COMMIT + 5 {
+            count += 1;
+            store(&connection, count);
+            assert_eq!(add(&mut seen, &connection, count), None);
+            if count % 16 == 0 {
+                let mut reopened = Seen::load(&connection).unwrap();
+                check_known(&mut reopened, &connection, count);
+            }
+        }
+        check_known(&mut seen, &connection, count);
+        let mut reopened = Seen::load(&connection).unwrap();
+        check_known(&mut reopened, &connection, count);
+    }
+
+    #[test]
+    fn a_start_knows_the_event_that_took_the_number_of_one_that_was_rolled_back() {
+        let (connection, mut seen) = (table(), Seen::default());
+        store(&connection, 1);
+        assert_eq!(add(&mut seen, &connection, 1), None);
+        let refused = seen.find_or_add(&connection, key(200), 2, UnixMillis(0));
+        assert!(matches!(refused, Ok(None)));
+        seen.rolled_back();
+        assert!(seen.merge_through(&connection, 1).is_ok());
+        seen.committed();
+        store(&connection, 2);
+        assert_eq!(add(&mut seen, &connection, 2), None);
+        let mut reopened = Seen::load(&connection).unwrap();
+        check_known(&mut reopened, &connection, 2);
     }
 
     #[test]

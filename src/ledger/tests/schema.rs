@@ -64,7 +64,14 @@ async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
         drop(connection);
         let opened = open_in(dir.path());
         let reader = Reader::open(&folder).unwrap();
-        assert_eq!(reader.waiting_runs(10).unwrap().len(), 1, "from {version}");
+        assert_eq!(
+            reader
+                .waiting_runs((UnixMillis(0), RunId(0)), 10)
+                .unwrap()
+                .len(),
+            1,
+            "from {version}"
+        );
         assert!(reader.waiting_for_services().unwrap().is_empty());
         let entry = reader.journal(RunId(20_001)).unwrap().remove(0);
         assert_eq!((entry.path, entry.decided), (None, None));

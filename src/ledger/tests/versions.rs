@@ -121,7 +121,7 @@ async fn many_runs_are_held_and_released_in_bites() {
         loop {
             let bite = scene
                 .reader()
-                .runs_to_hold("h", why.is_none(), after)
+                .runs_to_hold("h", why.is_none(), (after, RunId(i64::MAX)))
                 .unwrap();
             let Some(last) = bite.last() else { break };
             after = *last;

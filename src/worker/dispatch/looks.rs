@@ -2,7 +2,8 @@
 
 use super::super::lanes::{Follow, PARKED_MAX, RUNS_IN_MEMORY_MAX};
 use super::super::put_off::{Group, Wanted};
-use super::{Backlog, Dispatcher, PAUSE_AFTER_UNWRITTEN};
+use super::backlog::{Backlog, Next};
+use super::{Dispatcher, PAUSE_AFTER_UNWRITTEN};
 use crate::clock::UnixMillis;
 use crate::config::OnDead;
 use crate::ledger::request::OpenRun;
@@ -32,24 +33,23 @@ pub(super) enum Look {
 
 impl Dispatcher {
     pub(super) fn scan(&mut self) {
-        let wants_more = |it: &Backlog| !it.is_scanning && self.lanes.len() < SCAN_BELOW;
-        if !self.backlog.as_ref().is_some_and(wants_more) {
+        if SCAN_BELOW <= self.lanes.len() {
             return;
         }
-        let blocked_by_dead = self.blocked_by_dead();
-        let Some(backlog) = &mut self.backlog else {
+        let Some(next) = self.backlog.as_mut().and_then(Backlog::next) else {
             return;
         };
-        backlog.is_scanning = true;
-        let (lacks_parked, after) = (backlog.lacks_parked, backlog.scanned_to);
+        let blocked_by_dead = self.blocked_by_dead();
         let generation = self.generation;
-        if lacks_parked {
-            return self.look(move |reader| {
-                let lanes = reader.lanes_not_ready(&blocked_by_dead, PARKED_MAX);
-                Look::Parked(generation, lanes)
-            });
-        }
-        backlog.left_meanwhile = false;
+        let after = match next {
+            Next::Parked => {
+                return self.look(move |reader| {
+                    let lanes = reader.lanes_not_ready(&blocked_by_dead, PARKED_MAX);
+                    Look::Parked(generation, lanes)
+                });
+            }
+            Next::Runs { after } => after,
+        };
         let now = self.shared.clock.now();
         self.look(move |reader| {
             let runs = reader.ready_runs(after, SCAN_RUNS_MAX).and_then(|runs| {
@@ -106,8 +106,7 @@ impl Dispatcher {
             Ok(Look::Parked(_, Ok(lanes))) => {
                 self.lanes.park_all(lanes);
                 if let Some(backlog) = &mut self.backlog {
-                    backlog.is_scanning = false;
-                    backlog.lacks_parked = false;
+                    backlog.parked_are_known();
                 }
             }
             Ok(Look::Scan(_, Ok(runs))) => self.scanned(runs),
@@ -118,7 +117,7 @@ impl Dispatcher {
                 self.waiting
                     .reload_at(self.shared.clock.now().after(PAUSE_AFTER_UNWRITTEN));
                 if let Some(backlog) = &mut self.backlog {
-                    backlog.is_scanning = false;
+                    backlog.unread();
                 }
             }
             Ok(Look::Waiting(Ok(runs))) => self.waiting.loaded(runs),
@@ -139,12 +138,9 @@ impl Dispatcher {
         let Some(backlog) = &mut self.backlog else {
             return;
         };
-        backlog.is_scanning = false;
-        match runs.last() {
-            Some((last, _)) => backlog.scanned_to = last.claim.id.max(backlog.scanned_to),
-            // All is seen. What came meanwhile may not have been there yet for this look.
-            None if backlog.left_meanwhile => {}
-            None => self.backlog = None,
+        let last = runs.last().map(|(last, _)| last.claim.id);
+        if backlog.looked(last) {
+            self.backlog = None;
         }
         for (run, is_head) in runs {
             self.lanes.scanned(run, is_head);

@@ -1,6 +1,7 @@
 //! Runs whose time has come, and those whose service is well or has room.
 
 use super::super::put_off::{self, Wanted};
+use super::super::waiting::{Place, WAITING_MAX};
 use super::Dispatcher;
 use super::looks::Look;
 use crate::ledger::request::OpenRun;
@@ -11,6 +12,9 @@ use tracing::warn;
 
 /// How often it is looked whether there are groups of runs that wait for a service and are not known.
 const FIND_PUT_OFF_EVERY: Duration = Duration::from_secs(60);
+
+/// Less than this only makes a pause longer.
+const SET_BACK_MIN: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
     pub(super) fn until_due(&self) -> Duration {
@@ -23,6 +27,13 @@ impl Dispatcher {
             .min(LOOK_AT_THE_CLOCK_EVERY)
     }
 
+    /// Whether it was since the last time: the pauses that were to end by it would last for as long again.
+    pub(super) fn clock_is_set_back(&mut self) -> bool {
+        let (was, now) = (self.clock_was, self.shared.clock.now());
+        self.clock_was = now;
+        now.after(SET_BACK_MIN) < was
+    }
+
     pub(super) fn wake_due(&mut self) {
         let now = self.shared.clock.now();
         for lane in self.waiting.due(now) {
@@ -31,8 +42,8 @@ impl Dispatcher {
                 self.follow(follow);
             }
         }
-        if self.waiting.wants_reload(now) {
-            self.reload_waiting();
+        if let Some(after) = self.waiting.next_reading(now) {
+            self.read_waiting(after);
         }
         if self.put_off_found_at.after(FIND_PUT_OFF_EVERY) < now {
             self.find_put_off();
@@ -101,7 +112,11 @@ impl Dispatcher {
     }
 
     pub(super) fn reload_waiting(&mut self) {
-        let limit = self.waiting.begin_reload();
-        self.look(move |reader| Look::Waiting(reader.waiting_runs(limit)));
+        let first = self.waiting.begin_reload();
+        self.read_waiting(first);
+    }
+
+    fn read_waiting(&mut self, after: Place) {
+        self.look(move |reader| Look::Waiting(reader.waiting_runs(after, WAITING_MAX)));
     }
 }

@@ -7,7 +7,11 @@ use super::Reader;
 use crate::clock::UnixMillis;
 use crate::run::{Lane, RunId, State};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Open runs that one look at all of them goes through; few in tests, so that these come to the next one.
+const RUNS_PER_LOOK: i64 = if cfg!(test) { 600 } else { 20_000 };
 
 /// The handlers of which a dead run blocks its lane, as JSON.
 #[derive(Clone, Debug)]
@@ -47,14 +51,22 @@ impl Reader {
             .collect()
     }
 
-    /// Waiting runs, the next due first.
-    pub fn waiting_runs(&self, limit: i64) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
+    /// Waiting runs, the next due first, from the one after this time and run.
+    pub fn waiting_runs(
+        &self,
+        (due_at, id): (UnixMillis, RunId),
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(UnixMillis, OpenRun)>> {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay, due_at FROM runs_open
-                 WHERE state = 'waiting' AND due_at IS NOT NULL ORDER BY due_at LIMIT ?1",
+                 WHERE state = 'waiting' AND due_at IS NOT NULL AND (due_at, id) > (?1, ?2)
+                 ORDER BY due_at, id LIMIT ?3",
             )?
-            .query_map([limit], |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)))?
+            .query_map(
+                params![due_at.0, id.0, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| Ok((UnixMillis(row.get(7)?), open_run(row)?)),
+            )?
             .collect()
     }
 
@@ -128,45 +140,70 @@ impl Reader {
             .optional()
     }
 
-    /// Lanes in which a run waits, is held, or is dead and blocks.
+    /// Lanes in which a run waits, is held, or is dead and blocks: look by look, since it takes as long as there are open
+    /// runs.
     pub fn lanes_not_ready(
         &self,
         blocked_by_dead: &BlockedByDead,
         limit: usize,
     ) -> rusqlite::Result<Vec<Lane>> {
-        self.connection
-            .prepare_cached(
-                "SELECT DISTINCT lane FROM runs_open WHERE state IN ('waiting', 'held')
-                   OR (state = 'dead' AND handler IN (SELECT value FROM json_each(?1))) LIMIT ?2",
-            )?
-            .query_map(
-                params![blocked_by_dead.0, i64::try_from(limit).unwrap_or(i64::MAX)],
-                |row| row.get(0).map(Lane),
-            )?
-            .collect()
+        // By way of the index on lanes each run would be a page of its own.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lane FROM runs_open NOT INDEXED WHERE id > ?1 AND id <= ?2 AND (state IN ('waiting', 'held')
+               OR (state = 'dead' AND handler IN (SELECT value FROM json_each(?3))))",
+        )?;
+        let (mut lanes, mut after) = (BTreeSet::new(), RunId::default());
+        while let Some(to) = self.end_of_look(after)? {
+            let values = params![after.0, to.0, blocked_by_dead.0];
+            for lane in statement.query_map(values, |row| row.get(0).map(Lane))? {
+                lanes.insert(lane?);
+                if limit <= lanes.len() {
+                    return Ok(lanes.into_iter().collect());
+                }
+            }
+            after = to;
+        }
+        Ok(lanes.into_iter().collect())
     }
 
-    /// Open runs of a handler, from the one after `after`: for recomputing their lanes.
+    /// Up to which open run a look goes that begins after this one, so that none takes long however many are open; none:
+    /// there are no more.
+    pub fn end_of_look(&self, after: RunId) -> rusqlite::Result<Option<RunId>> {
+        self.connection
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM runs_open WHERE id > ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .query_row([after.0, RUNS_PER_LOOK], |row| {
+                row.get::<_, Option<i64>>(0).map(|it| it.map(RunId))
+            })
+    }
+
+    /// Open runs of a handler, from the one after `after` up to `to`: for recomputing their lanes.
     pub fn open_runs_of(
         &self,
         handler: &str,
-        after: RunId,
+        (after, to): (RunId, RunId),
         limit: i64,
     ) -> rusqlite::Result<Vec<OpenRun>> {
         self.connection
             .prepare_cached(
                 "SELECT id, epoch, handler, lane, attempts, forgiven, replay FROM runs_open
-                 WHERE handler = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                 WHERE handler = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4",
             )?
-            .query_map(params![handler, after.0, limit], open_run)?
+            .query_map(params![handler, after.0, to.0, limit], open_run)?
             .collect()
     }
 
-    /// The handlers that open runs belong to, and how many of these are held.
-    pub fn handlers_with_open_runs(&self) -> rusqlite::Result<Vec<(String, i64)>> {
+    /// The handlers that the open runs of a look belong to, and how many of these are held.
+    pub fn handlers_of_open_runs(
+        &self,
+        (after, to): (RunId, RunId),
+    ) -> rusqlite::Result<Vec<(String, i64)>> {
         self.connection
-            .prepare_cached("SELECT handler, sum(state = 'held') FROM runs_open GROUP BY handler")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .prepare_cached(
+                "SELECT handler, sum(state = 'held') FROM runs_open WHERE id > ?1 AND id <= ?2 GROUP BY handler",
+            )?
+            .query_map([after.0, to.0], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect()
     }
 
