@@ -167,7 +167,11 @@ impl<'a> Table<'a> {
                 inner,
                 ..value
             };
-            if !matches!(inner.get_ref(), DeValue::Table(_)) {
+            let is_table = matches!(inner.get_ref(), DeValue::Table(_));
+            if !is_table || names::check(name.get_ref()).is_err() {
+                value.hide();
+            }
+            if !is_table {
                 let message = format!(
                     "`{}` stands in [{key}], where only tables with names can stand",
                     findings::quoted(name.get_ref())
@@ -217,11 +221,19 @@ impl<'a> Table<'a> {
     fn refuse_unknown(&self) -> Vec<&str> {
         let known = self.asked.borrow();
         let mut meant = Vec::new();
-        for (key, _) in self.entries {
+        for (key, inner) in self.entries {
             let name = key.get_ref().as_ref();
             if known.contains(&name) {
                 continue;
             }
+            let (findings, variables) = (self.findings, self.variables);
+            let value = Value {
+                key: name,
+                inner,
+                findings,
+                variables,
+            };
+            value.hide();
             let place = if self.title.is_empty() {
                 String::new()
             } else {

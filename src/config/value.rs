@@ -31,6 +31,11 @@ impl<'a> Value<'a> {
         self.inner.span()
     }
 
+    /// Never shows it from here on, whatever it is: what it holds is secret, or belongs to a key that nobody knows.
+    pub(super) fn hide(&self) {
+        hide(self.inner, self.findings);
+    }
+
     /// Text; `example` is what one would write, quotes included.
     pub(super) fn text(&self, example: &str) -> Option<Text<'a>> {
         let DeValue::String(written) = self.inner.get_ref() else {
@@ -124,6 +129,10 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
+        if let DeValue::Table(_) = self.inner.get_ref() {
+            // Whatever it was meant to be, its fields may be those of a service.
+            self.hide();
+        }
         let message = format!("`{}` must be {wanted}, this is {found}", self.key);
         self.findings.error(
             self.at(),
@@ -141,8 +150,15 @@ impl Text<'_> {
 
     /// Never shows it from here on, if it is a secret that stands in the file itself.
     pub(super) fn hide(&self) {
-        if !self.written.contains("${") {
+        if !is_variable(self.written) {
             self.findings.hide(self.at.clone());
+        }
+    }
+
+    /// Of a web address: all behind its host.
+    pub(super) fn hide_behind_host(&self) {
+        if !self.written.contains("${") {
+            self.findings.hide_behind_host(self.at.clone());
         }
     }
 
@@ -170,4 +186,27 @@ impl Text<'_> {
             said
         }
     }
+}
+
+fn hide(it: &Spanned<DeValue<'_>>, findings: &Findings<'_>) {
+    match it.get_ref() {
+        DeValue::String(written) if is_variable(written) => {}
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => findings.hide(it.span()),
+        DeValue::Array(items) => items.iter().for_each(|it| hide(it, findings)),
+        DeValue::Table(entries) => entries.iter().for_each(|(_, it)| hide(it, findings)),
+    }
+}
+
+/// `Bearer ${TOKEN}`: what is secret stands elsewhere.
+fn is_variable(written: &str) -> bool {
+    let bare = ["Bearer ", "Basic "]
+        .iter()
+        .find_map(|it| written.strip_prefix(it))
+        .unwrap_or(written);
+    let inner = bare.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_some_and(|it| !it.contains('}'))
 }
