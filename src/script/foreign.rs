@@ -149,6 +149,49 @@ pub(super) fn function(name: &str) -> Option<(String, String)> {
     Some((format!("there is no function `{name}`"), instead.to_owned()))
 }
 
+/// What to write instead of a method that a collection of records lacks.
+pub(super) fn of_records(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "delete" | "del" | "destroy" | "erase" | "drop" | "unset" | "delete_one" | "deleteOne"
+        | "remove_one" | "pop" | "clear" => "write `records(\"…\").remove(id)`",
+        "insert" | "create" | "upsert" | "save" | "put" | "store" | "write" | "replace"
+        | "push" | "append" | "post" | "insert_one" | "insertOne" | "new" => {
+            "write `set(id, #{ … })` for the whole record, or `update(id, #{ … })` for some of its fields"
+        }
+        "patch" | "merge" | "mixin" | "modify" | "set_field" | "update_one" | "updateOne"
+        | "fill_with" => "write `update(id, #{ … })`",
+        "fetch" | "load" | "read" | "lookup" | "find_by_id" | "findById" | "get_by_id" => {
+            "write `get(id)`, which gives `()` when there is none"
+        }
+        "exists" | "has" | "contains" | "includes" => "write `records(\"…\").get(id) != ()`",
+        "all" | "list" | "select" | "where" | "query" | "filter" | "search" | "find_one"
+        | "findOne" | "first" | "find_all" | "findAll" | "keys" | "values" | "map" => {
+            "write `find(#{ status: \"paid\" })`, which gives a list; `#{ }` finds all"
+        }
+        "len" | "count" | "length" | "size" => "write `find(#{ … }).len()`",
+        "increment" | "incr" | "inc" | "increase" => "write `add(id, \"count\", 1)`",
+        _ => return None,
+    })
+}
+
+/// The same of a service.
+pub(super) fn of_service(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "send" | "request" | "fetch" | "create" | "insert" | "set" | "save" | "add" | "push" => {
+            "write `post(\"/path\", #{ … })`"
+        }
+        "remove" | "del" | "destroy" => "write `delete(\"/path\")`",
+        "update" | "upsert" | "replace" => "write `put(\"/path\", #{ … })` or `patch(…)`",
+        "find" | "list" | "all" | "search" | "query" | "read" => {
+            "write `get(\"/path\", #{ query: #{ … } })`"
+        }
+        _ => return None,
+    })
+}
+
+/// What to write instead of a second value of `get`.
+pub(super) const DEFAULT: &str = "a default stands behind: `x.get(\"a\") ?? \"b\"`";
+
 /// What to write instead of an object that other languages have: `JSON`, `Math`.
 pub(super) fn object(name: &str) -> Option<&'static str> {
     Some(match name {

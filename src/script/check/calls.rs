@@ -16,6 +16,7 @@ impl Check<'_> {
             self.imported(call, position);
             return;
         }
+        self.literals(call);
         match call.name.as_str() {
             "records" => self.records(call, position),
             "service" => self.service(call, position),
@@ -33,7 +34,8 @@ impl Check<'_> {
         self.arguments(call, position);
         self.once(call);
         let (name, count) = (call.name.as_str(), call.args.len());
-        if is_of_rhai(name) || self.names.fields.contains(name) {
+        let is_known = self.known.contains(&position);
+        if is_of_rhai(name) || self.names.fields.contains(name) || is_known {
             return;
         }
         if self.is_own(name, count) || self.is_native(name, count + 1) {
@@ -52,7 +54,7 @@ impl Check<'_> {
         self.find(position, message, help);
     }
 
-    fn is_own(&self, name: &str, count: usize) -> bool {
+    pub(super) fn is_own(&self, name: &str, count: usize) -> bool {
         self.names
             .functions
             .get(name)

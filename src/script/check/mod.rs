@@ -5,6 +5,8 @@ mod calls;
 mod cases;
 mod grants;
 mod imported;
+mod literals;
+mod methods;
 mod names;
 mod once;
 
@@ -31,7 +33,9 @@ pub(super) fn check(
         units,
         grants,
         names,
-        collections: grants::collections_of(unit),
+        collections: grants::given_by("records", unit),
+        services: grants::given_by("service", unit),
+        known: Vec::new(),
         findings: Vec::new(),
     };
     if !is_script {
@@ -57,6 +61,9 @@ struct Check<'a> {
     grants: Option<&'a Grants>,
     names: Names,
     collections: Collections,
+    services: Collections,
+    /// Places of methods of which more is known than their names.
+    known: Vec<Position>,
     findings: Vec<Diagnostic>,
 }
 
@@ -157,7 +164,8 @@ impl Check<'_> {
             Expr::MethodCall(it, position) => self.method(it, *position),
             Expr::Dot(it, ..) => {
                 self.receiver(it);
-                self.change(it);
+                self.used(it);
+                self.of_event(it);
             }
             Expr::Variable(it, _, position) if !it.2.is_empty() => {
                 self.constant(&it.1, &it.2, *position);
