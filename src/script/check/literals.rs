@@ -5,7 +5,7 @@ use super::super::host::{control, encode, money, records, time};
 use super::super::not_taken::does_not_take;
 use super::super::text::type_name;
 use super::Check;
-use crate::call::Method;
+use crate::call::{self, Method};
 use rhai::{Dynamic, Expr, FnCallExpr, Map, Position};
 
 impl Check<'_> {
@@ -70,7 +70,10 @@ impl Check<'_> {
             return;
         };
         if let Some(path) = call.args.first() {
-            self.literal(path, |it| encode::path_of(it).err());
+            self.literal(path, |it| match encode::path_of(it) {
+                Ok(path) => call::path::checked(&path).err().map(HostError::new),
+                Err(error) => Some(error),
+            });
         }
         let has_body = match method {
             Method::Get | Method::Head | Method::Delete => false,
