@@ -249,7 +249,7 @@ mod tests {
             ("scripts/a.rhai", "the script is empty"),
             (
                 "scripts/lib/x.rhai",
-                "it cannot be read: byte 11 is not UTF-8; save it as UTF-8",
+                "it cannot be read: byte 11 is not UTF-8, on line 1; save it as UTF-8",
             ),
         ];
         assert_eq!(
