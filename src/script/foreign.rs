@@ -65,6 +65,22 @@ pub(super) fn word(word: &str) -> Option<(&'static str, &'static str)> {
             "scripts cannot build other code and run it",
             "a function in place is `|x| x + 1`; one with a name is `fn name(x) { … }`",
         ),
+        "class" | "struct" | "interface" | "enum" => (
+            "there is no `class` here",
+            "what has fields is a map, `#{ name: \"…\" }`; what is done with it is a `fn name(it) { … }`",
+        ),
+        "del" | "delete" | "unset" => (
+            "there is no `del` here",
+            "write `map.remove(\"name\")`, or `records(\"…\").remove(id)`",
+        ),
+        "match" => (
+            "there is no `match` here",
+            "write `switch x { \"a\" => { … }, _ => { … } }`",
+        ),
+        "..." => (
+            "`...` means nothing here",
+            "numbers from 1 up to 3 are `1..=3`, and without the 3 `1..3`",
+        ),
         "=>" => (
             "`=>` stands only in `switch`",
             "a function in place is `|x| x + 1`",
@@ -144,9 +160,54 @@ pub(super) fn function(name: &str) -> Option<(String, String)> {
         }
         "require" | "include" => "files are imported: write `import \"lib/money\" as money;`",
         "not" => "write `!`, as in `!(x == 1)`",
+        "env" | "getenv" => {
+            "a script sees no environment; secrets stand in handlers.toml, in `headers` of a service"
+        }
+        "mail" | "send_mail" | "sendMail" | "email" | "send_email" | "sendEmail" => {
+            "mail is sent by a service of handlers.toml: `service(\"mail\").post(\"/send\", #{ … })`"
+        }
+        "match" | "matches" | "test" | "regex" => {
+            "write `text.contains(\"…\")`, `text.starts_with(\"…\")` or `text.ends_with(\"…\")`"
+        }
+        "toFixed" | "number_format" | "toLocaleString" => {
+            "an amount as text is `money(amount, currency).decimal`; a number is rounded by `x.round()`"
+        }
+        "padEnd" | "ljust" => "write `text.pad(10, \" \")`",
+        "padStart" | "zfill" | "rjust" | "padLeft" => {
+            "write `while text.len() < 10 { text = \"0\" + text; }`"
+        }
+        "IF" | "If" | "iif" | "IIF" => {
+            "write `if a { b } else { c }`; it can stand where a value does"
+        }
+        "items" | "entries" => "write `for key in map.keys() { let value = map[key]; … }`",
+        "Error" | "Exception" => "write `throw \"why\";` or `fail(\"why\");`",
         _ => return None,
     };
     Some((format!("there is no function `{name}`"), instead.to_owned()))
+}
+
+/// What is better written without a function that is there.
+pub(super) fn otherwise(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "range" => "write `0..10`, as in `for i in 0..10 { … }`",
+        _ => return None,
+    })
+}
+
+/// What to write instead of an operator that money has not.
+pub(super) fn of_money(operator: &str, other: &str) -> Option<&'static str> {
+    Some(match (operator, other) {
+        ("+" | "-", "whole number" | "number with decimals") => {
+            "both have to be money: `m + money(100, m.currency)`"
+        }
+        ("/", _) => {
+            "count in the smallest unit: `money(m.amount / 3, m.currency)`, and say what becomes of the rest, `m.amount % 3`"
+        }
+        ("*", "number with decimals") => {
+            "count in the smallest unit, and round: 19 % are `money((m.amount * 19 + 50) / 100, m.currency)`"
+        }
+        _ => return None,
+    })
 }
 
 /// What to write instead of a method that a collection of records lacks.

@@ -41,8 +41,18 @@ pub(super) fn function_not_found(signature: &str, program: &Program, file: &str)
         let it = HostError::new(format!("`{name}` cannot do that with {a} and {b}"));
         let has_nothing = types.iter().any(|it| it.starts_with("nothing"));
         let has_text = types.contains(&"text");
+        let of_money = match (*a, *b) {
+            ("money", other) | (other, "money") => foreign::of_money(name, other),
+            _ => None,
+        };
         return if has_nothing {
             it.help("one of them is missing: give a default, `x ?? 0`")
+        } else if let Some(help) = of_money {
+            it.help(help)
+        } else if has_text && name == "&" {
+            it.help("to make one text of two write `+`")
+        } else if has_text && name == "*" {
+            it.help("make a number of the text by `parse_int(text)`; `decimal` of money is text: count with the money itself, `m * 2`")
         } else if has_text {
             it.help("make a number of the text by `parse_int(text)`, or text of the number by `` `${number}` ``")
         } else {
@@ -62,6 +72,9 @@ pub(super) fn function_not_found(signature: &str, program: &Program, file: &str)
         }
     });
     let of_kind = match types.first() {
+        Some(&"list") if name == "append" => {
+            Some("to add one value write `list.push(value)`; `append` takes a list")
+        }
         Some(&"collection of records") => foreign::of_records(name),
         Some(&"service") => foreign::of_service(name),
         Some(_) if name == "get" && types.len() == 3 => Some(foreign::DEFAULT),

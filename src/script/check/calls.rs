@@ -90,6 +90,7 @@ impl Check<'_> {
         let counts: BTreeSet<usize> = own.chain(native).collect();
         if !counts.is_empty() {
             let help = usage::example(name).map(|it| format!("write for example `{it}`"));
+            let help = help.or_else(|| foreign::otherwise(name).map(str::to_owned));
             return (wrong_count(name, &counts, count), help);
         }
         if let Some(it) = foreign {

@@ -4,6 +4,7 @@
 mod calls;
 mod cases;
 mod grants;
+mod idle;
 mod imported;
 mod literals;
 mod methods;
@@ -42,6 +43,10 @@ pub(super) fn check(
         check.library();
     }
     check.functions();
+    if is_script {
+        check.hidden();
+        check.comparisons();
+    }
     check.cases();
     unit.ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
@@ -120,6 +125,20 @@ impl Check<'_> {
         }
     }
 
+    /// `fn skip(x)`: whoever reads `skip(…)` further down takes it for the host's.
+    fn hidden(&mut self) {
+        for it in self.unit.ast.iter_fn_def() {
+            let (name, count) = (it.name.as_str(), it.params.len());
+            if calls::is_name(name) && self.is_native(name, count) {
+                let message = format!("this `{name}` takes the place of the built-in `{name}(…)`");
+                let position = it.body.start_position();
+                let finding = self.finding(position, message);
+                let help = "give the function another name";
+                self.findings.push(finding.help(help).warning());
+            }
+        }
+    }
+
     fn is_native(&self, name: &str, count: usize) -> bool {
         self.engine
             .functions
@@ -135,6 +154,7 @@ impl Check<'_> {
     }
 
     fn statement(&mut self, statement: &Stmt) {
+        self.comparisons_within(statement);
         match statement {
             Stmt::For(it, _) => {
                 self.reserved(it.0.pos, &it.0.name);

@@ -219,6 +219,10 @@ fn reserved(around: &Around, name: &str) -> Option<Said> {
     if is_of_log && let Some((message, help)) = foreign::function(name) {
         return Some(Said::new(message).help(help));
     }
+    let is_method = around.is_before(1, ".") && around.is_behind("(");
+    if is_method && let Some((message, help)) = foreign::function(name) {
+        return Some(Said::new(message).help(help));
+    }
     let said = Said::new(format!(
         "`{name}` is a word of the language, kept for later"
     ));
