@@ -91,6 +91,14 @@ impl<'a> Table<'a> {
         self.take(key)?.text(example)
     }
 
+    /// The whole number that stands where text belongs: `tolerance = 300`.
+    pub(super) fn bare_number(&self, key: &str) -> Option<u64> {
+        match self.entries.get(key)?.get_ref() {
+            DeValue::Integer(it) => u64::from_str_radix(it.as_str(), it.radix()).ok(),
+            _ => None,
+        }
+    }
+
     pub(super) fn number(&self, key: &'static str, usual: u64, bounds: RangeInclusive<u64>) -> u64 {
         self.take(key)
             .and_then(|it| it.number(usual, bounds))
@@ -144,6 +152,16 @@ impl<'a> Table<'a> {
         };
         let example = format!("give each a name and a table of its own: `[{key}.some-name]`");
         let DeValue::Table(entries) = value.inner.get_ref() else {
+            value.hide();
+            let is_array = matches!(value.inner.get_ref(), DeValue::Array(it) if it.iter().any(|it| matches!(it.get_ref(), DeValue::Table(_))));
+            if is_array {
+                let message = format!(
+                    "a table has one bracket on each side, and its name: `[[{key}]]` would be one of several without names"
+                );
+                let help = format!("write `[{key}.some-name]`");
+                self.findings.error(value.at(), message, help);
+                return Vec::new();
+            }
             self.findings.error(
                 value.at(),
                 format!("`{key}` must be tables with names"),

@@ -74,13 +74,15 @@ impl<'a> Value<'a> {
                 .error(self.at(), message, "write a shorter list");
             return None;
         }
-        let item_example = example.trim_start_matches('[').trim_end_matches(']');
-        Some(
-            items
-                .iter()
-                .filter_map(|inner| Value { inner, ..*self }.text(item_example))
-                .collect(),
-        )
+        let text = |inner| {
+            let it = Value { inner, ..*self };
+            if let DeValue::String(_) = inner.get_ref() {
+                return it.text(example);
+            }
+            it.is_no("a list of texts", example);
+            None
+        };
+        Some(items.iter().filter_map(text).collect())
     }
 
     pub(super) fn is_empty_list(&self) -> bool {
@@ -97,7 +99,12 @@ impl<'a> Value<'a> {
 
     pub(super) fn number(&self, usual: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(written) = self.inner.get_ref() else {
-            self.is_no("a whole number", &usual.to_string());
+            let meant = match self.inner.get_ref() {
+                DeValue::String(it) => it.trim().parse().ok(),
+                _ => None,
+            };
+            let meant = meant.filter(|it| bounds.contains(it)).unwrap_or(usual);
+            self.is_no("a whole number", &meant.to_string());
             return None;
         };
         let number = u64::from_str_radix(written.as_str(), written.radix());
