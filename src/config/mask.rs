@@ -124,7 +124,8 @@ fn shown_of(line: &str) -> usize {
     let Some(value) = rest.strip_prefix(['=', ':']) else {
         return from;
     };
-    if PLAIN_KEYS.contains(&key) && !value.contains(['=', '{']) {
+    let holds_more = value.contains(['=', '{']) || OTHER_KEYS.iter().any(|it| value.contains(it));
+    if PLAIN_KEYS.contains(&key) && !holds_more {
         return line.len();
     }
     // `c2VjcmV0==` in a text of several lines looks like a key.
@@ -247,6 +248,10 @@ mod tests {
             ),
             ("signing_secrets: TOPSECRET", "signing_secrets: *********"),
             ("[services.s] # TOPSECRET", "[services.s] * *********"),
+            (
+                "rate = \"20/s\" headers: TOPSECRET",
+                "rate = \"****\" *******: *********",
+            ),
             ("[TOPSECRET]", "[*********]"),
             ("events = [\"invoice.paid]", "events = [\"invoice.paid]"),
         ] {

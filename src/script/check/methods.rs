@@ -45,7 +45,15 @@ pub(super) const SERVICE: Kind = Kind {
 };
 
 /// What every value can do.
-const OF_ALL: [&str; 5] = ["call", "type_of", "to_string", "to_debug", "print"];
+const OF_ALL: [&str; 7] = [
+    "call",
+    "copy",
+    "debug",
+    "print",
+    "to_debug",
+    "to_string",
+    "type_of",
+];
 
 impl Check<'_> {
     pub(super) fn of_receiver(&mut self, kind: &Kind, call: &FnCallExpr, position: Position) {
