@@ -33,6 +33,7 @@ impl Check<'_> {
     pub(super) fn method(&mut self, call: &FnCallExpr, position: Position) {
         self.arguments(call, position);
         self.once(call);
+        self.body_of_options(call);
         let (name, count) = (call.name.as_str(), call.args.len());
         let is_known = self.known.contains(&position);
         if is_of_rhai(name) || self.names.fields.contains(name) || is_known {

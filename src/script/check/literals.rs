@@ -75,13 +75,9 @@ impl Check<'_> {
                 Err(error) => Some(error),
             });
         }
-        let has_body = match method {
-            Method::Get | Method::Head | Method::Delete => false,
-            Method::Post | Method::Put | Method::Patch => true,
-        };
         match call.args.as_slice() {
-            [_, body] if has_body => self.body_of_options(body, call),
-            [_, options] | [_, _, options] => self.options(method, options),
+            [_, options] if !has_body(method) => self.options(method, options),
+            [_, _, options] => self.options(method, options),
             _ => {}
         }
     }
@@ -106,10 +102,13 @@ impl Check<'_> {
     }
 
     /// `post("/x", #{ once: "a" })`: what was meant to be an option is sent, and nothing is done once.
-    fn body_of_options(&mut self, body: &Expr, call: &FnCallExpr) {
-        let Expr::Map(map, position) = body else {
+    pub(super) fn body_of_options(&mut self, call: &FnCallExpr) {
+        let [_, Expr::Map(map, position)] = call.args.as_slice() else {
             return;
         };
+        if !method_of(&call.name).is_some_and(has_body) {
+            return;
+        }
         let is_option =
             |(name, _): &(rhai::Ident, Expr)| encode::OPTIONS.contains(&name.name.as_str());
         // GraphQL's own body has a `query`, which is text.
@@ -184,4 +183,12 @@ pub(super) fn method_of(name: &str) -> Option<Method> {
     ]
     .into_iter()
     .find(|it| it.as_str().eq_ignore_ascii_case(name))
+}
+
+/// Whether the second value of a call is its body; the options of others stand there.
+pub(super) fn has_body(method: Method) -> bool {
+    match method {
+        Method::Get | Method::Head | Method::Delete => false,
+        Method::Post | Method::Put | Method::Patch => true,
+    }
 }

@@ -2,8 +2,7 @@
 
 use super::super::host::once::{LOOKS_ALREADY, is_not_for, name_of};
 use super::Check;
-use super::literals::method_of;
-use crate::call::Method;
+use super::literals::{has_body, method_of};
 use rhai::{Expr, FnCallExpr};
 
 impl Check<'_> {
@@ -18,12 +17,7 @@ impl Check<'_> {
         let Some((key, name)) = options.0.iter().find(|(key, _)| key.name == "once") else {
             return;
         };
-        // What `post` has second is its body.
-        let has_body = match method {
-            Method::Get | Method::Head | Method::Delete => false,
-            Method::Post | Method::Put | Method::Patch => true,
-        };
-        if has_body && call.args.len() < 3 {
+        if has_body(method) && call.args.len() < 3 {
             return;
         }
         if !method.changes_something() {
