@@ -1,5 +1,7 @@
 //! A call: one HTTP request that a script asks of a service, and what was answered.
 
+pub mod path;
+
 use std::collections::BTreeMap;
 
 /// The methods that a script may use.

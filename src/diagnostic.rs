@@ -146,11 +146,15 @@ impl fmt::Display for Diagnostic {
 
 const LINE_SHOWN_CHARS_MAX: usize = 160;
 
-/// The part of a line around a column, and the column in it. A tab takes one place, so that the mark stands right.
+/// The part of a line around a column, and the column in it. A tab takes one place, so that the mark stands right, and
+/// so does what would move a terminal's cursor.
 fn window(line: &str, column: usize) -> (String, usize) {
     let chars: Vec<char> = line
         .chars()
-        .map(|it| if it == '\t' { ' ' } else { it })
+        .map(|it| {
+            let moves = it.is_control() || matches!(it, '\u{2028}' | '\u{2029}');
+            if moves { ' ' } else { it }
+        })
         .collect();
     if chars.len() <= LINE_SHOWN_CHARS_MAX {
         return (chars.into_iter().collect(), column);

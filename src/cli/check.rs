@@ -35,8 +35,11 @@ impl Check {
             mut problems,
             warnings,
         } = check(&files);
-        if let Some(Err(error)) = config.as_ref().map(|it| Services::new(&it.services)) {
-            problems.push(Diagnostic::of_file(&files.name, error.to_string()));
+        if let Some(config) = &config
+            && let Err(error) = Services::new(&config.services)
+        {
+            let key = ("services", &*error.service, "url");
+            problems.push(config.finding(&files.name, key, error.to_string()));
         }
         let mut out = Out::open();
         for it in problems.iter().chain(&warnings) {

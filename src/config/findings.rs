@@ -72,6 +72,20 @@ impl<'a> Findings<'a> {
         self.secrets.borrow_mut().push(secret);
     }
 
+    /// The file is no TOML: nobody knows which of its values are secrets.
+    pub(super) fn hide_values(&self) {
+        self.secrets.borrow_mut().extend(mask::values(self.text));
+    }
+
+    /// Of a web address only scheme and host are shown from here on: a path or a query may hold a token.
+    pub(super) fn hide_behind_host(&self, at: Range<usize>) {
+        let written = &self.text[at.clone()];
+        let host = written.find("://").map_or(0, |it| it + "://".len());
+        if let Some(end) = written[host..].find(['/', '?', '#']) {
+            self.hide(at.start + host + end + 1..at.end.saturating_sub(1));
+        }
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         !self.errors.borrow().is_empty()
     }
@@ -125,6 +139,10 @@ impl<'a> Findings<'a> {
                 .copied()
                 .unwrap_or_default()
                 .to_owned();
+        }
+        for it in &mut found {
+            it.message = mask::masked_words(&it.message);
+            it.help = it.help.as_deref().map(mask::masked_words);
         }
         if let more @ 1.. = self.left_out.get() {
             let mut it = Diagnostic::of_file(self.file, format!("there are {more} findings more"))

@@ -14,6 +14,7 @@ mod endpoint;
 mod findings;
 mod handler;
 mod limits;
+mod located;
 mod mask;
 mod mentioned;
 mod names;

@@ -26,6 +26,7 @@ pub fn parse(
 
     let (document, mistakes) = DeTable::parse_recoverable(text);
     if !mistakes.is_empty() {
+        findings.hide_values();
         syntax::tell(text, &mistakes, &findings);
         // What could be rescued of a broken file says little: a missing quote swallows whole tables.
         let unheard = Findings::new(file, text);

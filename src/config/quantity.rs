@@ -25,7 +25,10 @@ impl Table<'_> {
         usual: Duration,
         bounds: RangeInclusive<Duration>,
     ) -> Duration {
-        let example = format!("\"{}\"", shown_time(usual));
+        let meant = self.bare_number(key).map(|it| format!("{it}s"));
+        let is_meant = |it: &String| parse_time(it).is_some_and(|it| bounds.contains(&it));
+        let example = meant.filter(is_meant).unwrap_or_else(|| shown_time(usual));
+        let example = format!("\"{example}\"");
         self.text(key, &example)
             .and_then(|it| time(&it, key, usual, bounds))
             .unwrap_or(usual)
@@ -38,7 +41,10 @@ impl Table<'_> {
         usual: usize,
         bounds: RangeInclusive<usize>,
     ) -> usize {
-        let example = format!("\"{}\"", shown_size(usual));
+        let meant = self.bare_number(key).map(|it| format!("{it} B"));
+        let is_meant = |it: &String| parse_size(it).is_some_and(|it| bounds.contains(&it));
+        let example = meant.filter(is_meant).unwrap_or_else(|| shown_size(usual));
+        let example = format!("\"{example}\"");
         self.text(key, &example)
             .and_then(|it| size(&it, key, usual, bounds))
             .unwrap_or(usual)
@@ -46,7 +52,10 @@ impl Table<'_> {
 
     /// A rate; without one there is no bound.
     pub(super) fn rate(&self, key: &'static str) -> Option<Rate> {
-        let it = self.text(key, "\"20/s\"")?;
+        let meant = self.bare_number(key).map(|it| format!("{it}/s"));
+        let meant = meant.filter(|it| parse_rate(it).is_some());
+        let example = format!("\"{}\"", meant.as_deref().unwrap_or("20/s"));
+        let it = self.text(key, &example)?;
         let rate = parse_rate(&it.value);
         if rate.is_none() {
             let message = format!(

@@ -10,10 +10,10 @@ const SECRET_SIZE_BYTES_MAX: usize = 512;
 const WHERE_IT_IS: &str = "the signing secret begins with `whsec_` and is shown on the endpoint's page in the Stripe dashboard, or by `stripe listen --print-secret`";
 
 pub(super) fn read_list(value: &Value<'_>) -> Vec<Secret> {
+    value.hide();
     let Some(items) = value.texts(EXAMPLE) else {
         return Vec::new();
     };
-    items.iter().for_each(Text::hide);
     if value.is_empty_list() {
         let message = "`signing_secrets` is empty, so no delivery could be verified";
         value.findings.error(

@@ -92,6 +92,8 @@ fn url_of(it: &Text<'_>, private_network: bool) -> Option<Url> {
     }
     if it.value.contains('@') {
         it.hide();
+    } else {
+        it.hide_behind_host();
     }
     let mut url = match Url::parse(&it.value) {
         Ok(url) => url,
@@ -133,6 +135,7 @@ fn headers(table: &Table<'_>) -> Vec<(String, Secret)> {
     let Some(value) = table.take("headers") else {
         return Vec::new();
     };
+    value.hide();
     let Some(headers) = Table::of(value, "`headers`".to_owned()) else {
         value.is_no(
             "a table",
@@ -154,7 +157,6 @@ fn headers(table: &Table<'_>) -> Vec<(String, Secret)> {
         let Some(text) = value.text("\"Bearer ${ACCOUNTING_TOKEN}\"") else {
             continue;
         };
-        text.hide();
         let Some(name) = header_name(name, at, &read, &text) else {
             continue;
         };

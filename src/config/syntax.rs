@@ -97,6 +97,9 @@ impl<'a> Mistake<'a> {
         if self.is_double() {
             return self.told_double(file);
         }
+        if let Some(it) = self.told_by_sign(file) {
+            return it;
+        }
         let is_at_line_end = matches!(
             file.text.as_bytes().get(self.at.start),
             None | Some(b'\n' | b'\r')
@@ -121,6 +124,29 @@ impl<'a> Mistake<'a> {
             );
         };
         (message.to_owned(), help.to_owned())
+    }
+
+    /// What word processors make of quotes, and `key: value` of other formats.
+    fn told_by_sign(&self, file: &File<'_>) -> Option<(String, String)> {
+        let sign = file.text.get(self.at.start..)?.chars().next()?;
+        if "“”„‟«»‘’‚‹›″".contains(sign) {
+            return Some((
+                format!("`{sign}` is a quotation mark of a word processor"),
+                "type it anew: text stands in straight \"double quotes\"".to_owned(),
+            ));
+        }
+        let line = file.lines[self.line];
+        let key = line[..self.at.start.checked_sub(file.starts[self.line])?].trim();
+        let is_key = !key.is_empty()
+            && key
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it));
+        (sign == ':' && is_key).then(|| {
+            (
+                "a key and its value stand apart by `=`".to_owned(),
+                format!("write `{} = …`", quoted(key)),
+            )
+        })
     }
 
     fn told_double(&self, file: &File<'_>) -> (String, String) {

@@ -91,6 +91,14 @@ impl<'a> Table<'a> {
         self.take(key)?.text(example)
     }
 
+    /// The whole number that stands where text belongs: `tolerance = 300`.
+    pub(super) fn bare_number(&self, key: &str) -> Option<u64> {
+        match self.entries.get(key)?.get_ref() {
+            DeValue::Integer(it) => u64::from_str_radix(it.as_str(), it.radix()).ok(),
+            _ => None,
+        }
+    }
+
     pub(super) fn number(&self, key: &'static str, usual: u64, bounds: RangeInclusive<u64>) -> u64 {
         self.take(key)
             .and_then(|it| it.number(usual, bounds))
@@ -144,6 +152,16 @@ impl<'a> Table<'a> {
         };
         let example = format!("give each a name and a table of its own: `[{key}.some-name]`");
         let DeValue::Table(entries) = value.inner.get_ref() else {
+            value.hide();
+            let is_array = matches!(value.inner.get_ref(), DeValue::Array(it) if it.iter().any(|it| matches!(it.get_ref(), DeValue::Table(_))));
+            if is_array {
+                let message = format!(
+                    "a table has one bracket on each side, and its name: `[[{key}]]` would be one of several without names"
+                );
+                let help = format!("write `[{key}.some-name]`");
+                self.findings.error(value.at(), message, help);
+                return Vec::new();
+            }
             self.findings.error(
                 value.at(),
                 format!("`{key}` must be tables with names"),
@@ -167,7 +185,11 @@ impl<'a> Table<'a> {
                 inner,
                 ..value
             };
-            if !matches!(inner.get_ref(), DeValue::Table(_)) {
+            let is_table = matches!(inner.get_ref(), DeValue::Table(_));
+            if !is_table || names::check(name.get_ref()).is_err() {
+                value.hide();
+            }
+            if !is_table {
                 let message = format!(
                     "`{}` stands in [{key}], where only tables with names can stand",
                     findings::quoted(name.get_ref())
@@ -217,11 +239,19 @@ impl<'a> Table<'a> {
     fn refuse_unknown(&self) -> Vec<&str> {
         let known = self.asked.borrow();
         let mut meant = Vec::new();
-        for (key, _) in self.entries {
+        for (key, inner) in self.entries {
             let name = key.get_ref().as_ref();
             if known.contains(&name) {
                 continue;
             }
+            let (findings, variables) = (self.findings, self.variables);
+            let value = Value {
+                key: name,
+                inner,
+                findings,
+                variables,
+            };
+            value.hide();
             let place = if self.title.is_empty() {
                 String::new()
             } else {

@@ -31,6 +31,11 @@ impl<'a> Value<'a> {
         self.inner.span()
     }
 
+    /// Never shows it from here on, whatever it is: what it holds is secret, or belongs to a key that nobody knows.
+    pub(super) fn hide(&self) {
+        hide(self.inner, self.findings);
+    }
+
     /// Text; `example` is what one would write, quotes included.
     pub(super) fn text(&self, example: &str) -> Option<Text<'a>> {
         let DeValue::String(written) = self.inner.get_ref() else {
@@ -69,13 +74,15 @@ impl<'a> Value<'a> {
                 .error(self.at(), message, "write a shorter list");
             return None;
         }
-        let item_example = example.trim_start_matches('[').trim_end_matches(']');
-        Some(
-            items
-                .iter()
-                .filter_map(|inner| Value { inner, ..*self }.text(item_example))
-                .collect(),
-        )
+        let text = |inner| {
+            let it = Value { inner, ..*self };
+            if let DeValue::String(_) = inner.get_ref() {
+                return it.text(example);
+            }
+            it.is_no("a list of texts", example);
+            None
+        };
+        Some(items.iter().filter_map(text).collect())
     }
 
     pub(super) fn is_empty_list(&self) -> bool {
@@ -92,7 +99,12 @@ impl<'a> Value<'a> {
 
     pub(super) fn number(&self, usual: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(written) = self.inner.get_ref() else {
-            self.is_no("a whole number", &usual.to_string());
+            let meant = match self.inner.get_ref() {
+                DeValue::String(it) => it.trim().parse().ok(),
+                _ => None,
+            };
+            let meant = meant.filter(|it| bounds.contains(it)).unwrap_or(usual);
+            self.is_no("a whole number", &meant.to_string());
             return None;
         };
         let number = u64::from_str_radix(written.as_str(), written.radix());
@@ -124,6 +136,10 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
+        if let DeValue::Table(_) = self.inner.get_ref() {
+            // Whatever it was meant to be, its fields may be those of a service.
+            self.hide();
+        }
         let message = format!("`{}` must be {wanted}, this is {found}", self.key);
         self.findings.error(
             self.at(),
@@ -141,8 +157,15 @@ impl Text<'_> {
 
     /// Never shows it from here on, if it is a secret that stands in the file itself.
     pub(super) fn hide(&self) {
-        if !self.written.contains("${") {
+        if !is_variable(self.written) {
             self.findings.hide(self.at.clone());
+        }
+    }
+
+    /// Of a web address: all behind its host.
+    pub(super) fn hide_behind_host(&self) {
+        if !self.written.contains("${") {
+            self.findings.hide_behind_host(self.at.clone());
         }
     }
 
@@ -170,4 +193,27 @@ impl Text<'_> {
             said
         }
     }
+}
+
+fn hide(it: &Spanned<DeValue<'_>>, findings: &Findings<'_>) {
+    match it.get_ref() {
+        DeValue::String(written) if is_variable(written) => {}
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => findings.hide(it.span()),
+        DeValue::Array(items) => items.iter().for_each(|it| hide(it, findings)),
+        DeValue::Table(entries) => entries.iter().for_each(|(_, it)| hide(it, findings)),
+    }
+}
+
+/// `Bearer ${TOKEN}`: what is secret stands elsewhere.
+fn is_variable(written: &str) -> bool {
+    let bare = ["Bearer ", "Basic "]
+        .iter()
+        .find_map(|it| written.strip_prefix(it))
+        .unwrap_or(written);
+    let inner = bare.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_some_and(|it| !it.contains('}'))
 }

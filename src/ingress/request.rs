@@ -183,6 +183,7 @@ impl Intake {
         let unavailable = self.ledger.unavailable();
         let is_ready = unavailable.is_none();
         problems.extend(unavailable.map(|it| it.to_string()));
+        let problems: Vec<String> = problems.iter().map(|it| brief(it)).collect();
         let body = serde_json::json!({
             "ready": is_ready, "degraded": !problems.is_empty(), "problems": problems,
         });
@@ -265,4 +266,36 @@ async fn read(mut body: Incoming, limit_bytes: usize, limit: Duration) -> Result
     tokio::time::timeout(limit, whole)
         .await
         .unwrap_or(Err(Unread::TooSlow { limit }))
+}
+
+/// What is wrong and where, without the line of the file and the help to it: `/readyz` answers anybody.
+fn brief(problem: &str) -> String {
+    let mut lines = problem.lines();
+    let first = lines.next().unwrap_or_default();
+    let mut places = lines.filter_map(|it| it.trim_start().strip_prefix("--> "));
+    match places.next() {
+        Some(place) => format!("{first} ({place})"),
+        None => problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Diagnostic;
+
+    #[test]
+    fn a_problem_is_told_without_the_line_of_its_file() {
+        let it = Diagnostic::at("handlers.toml", "a = \"secret\"", 1, 5, "no such a").help("b");
+        assert_eq!(
+            brief(&it.to_string()),
+            "error: no such a (handlers.toml:1:5)"
+        );
+        let it = Diagnostic::of_file("handlers.toml", "nothing in it");
+        assert_eq!(
+            brief(&it.to_string()),
+            "error: nothing in it (handlers.toml)"
+        );
+        assert_eq!(brief("handler `h` is held"), "handler `h` is held");
+    }
 }

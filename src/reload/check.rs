@@ -49,7 +49,8 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
         let compiled = match unchanged(before, &config, handler, &files.sources) {
             Some(it) => Ok(it),
             None => compile(&engine, handler, &files.sources)
-                .map_err(|found| with_causes(found, &files.problems)),
+                .map_err(|found| with_causes(found, &files.problems))
+                .map_err(|found| where_named(found, handler, &config, &files.name)),
         };
         match &compiled {
             Ok(program) => add(&mut warnings, program.warnings()),
@@ -93,6 +94,32 @@ pub(super) fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> 
     };
     let told = found.iter().map(|it| cause(it).unwrap_or(it));
     told.cloned().collect()
+}
+
+/// A script that is not there is a mistake of the line that names it.
+fn where_named(
+    found: Vec<Diagnostic>,
+    handler: &Handler,
+    config: &Config,
+    file: &str,
+) -> Vec<Diagnostic> {
+    let missing = script::no_such_file(&handler.script);
+    let named = |it: Diagnostic| {
+        if it.line != 0 || it.message != missing {
+            return it;
+        }
+        let key = ("handlers", &*handler.name, "script");
+        let message = format!("{missing}, and handler `{}` runs it", handler.name);
+        let help = it.help.or_else(|| {
+            let help = format!("write {}, or correct the name", handler.script);
+            Some(help)
+        });
+        Diagnostic {
+            help,
+            ..config.finding(file, key, message)
+        }
+    };
+    found.into_iter().map(named).collect()
 }
 
 /// Two handlers may share a script: each finding is told once.
@@ -249,7 +276,7 @@ mod tests {
             ("scripts/a.rhai", "the script is empty"),
             (
                 "scripts/lib/x.rhai",
-                "it cannot be read: byte 11 is not UTF-8; save it as UTF-8",
+                "it cannot be read: byte 11 is not UTF-8, on line 1; save it as UTF-8",
             ),
         ];
         assert_eq!(
@@ -257,6 +284,27 @@ mod tests {
             expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
         );
         assert!(checked.programs.iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn a_script_that_is_not_there_is_told_where_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
+        fs::create_dir_all(dir.path().join("scripts")).unwrap();
+        save("handlers.toml", HANDLERS);
+        save("scripts/b.rhai", "log.info(\"b\");");
+        let checked = check(&Files::read(&Location::new(
+            dir.path().join("handlers.toml"),
+        )));
+        let [it] = checked.problems.as_slice() else {
+            panic!("{:?}", checked.problems)
+        };
+        assert!(it.file.ends_with("handlers.toml"), "{it}");
+        assert!(it.source_line.contains("scripts/a.rhai"), "{it}");
+        assert!(
+            it.message.contains("no file `scripts/a.rhai`") && it.message.contains("handler `"),
+            "{it}"
+        );
     }
 
     #[test]

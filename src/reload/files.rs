@@ -73,7 +73,8 @@ impl Location {
     /// The text of a file that holds a secret, or why it cannot be read.
     pub fn read_secret(&self, path: &Path) -> Result<String, String> {
         let whole = self.root.join(path);
-        let text = read_bounded(&whole, SECRET_SIZE_BYTES_MAX).map_err(|why| {
+        let text = read_bounded(&whole, SECRET_SIZE_BYTES_MAX).map_err(|it| {
+            let why = it.why;
             if path.is_absolute() {
                 why
             } else {
@@ -108,8 +109,9 @@ pub struct Files {
 impl Files {
     pub fn read(location: &Location) -> Self {
         let mut stamp = Stamp::begin(location);
+        // A line of it may hold a secret.
         let handlers = read_bounded(&location.config, HANDLERS_SIZE_BYTES_MAX)
-            .map_err(|why| format!("it cannot be read: {why}"));
+            .map_err(|it| format!("it cannot be read: {}", it.why));
         let named = handlers.iter().flat_map(|it| named_files(it));
         let found = stamp.complete(location, named.map(str::to_owned).collect());
         let mut sources = BTreeMap::new();
@@ -181,11 +183,47 @@ fn named_files(text: &str) -> impl Iterator<Item = &str> {
 struct Unusable {
     why: String,
     help: Option<&'static str>,
+    place: Option<Place>,
+}
+
+/// Where a file stops to be text.
+struct Place {
+    line: usize,
+    column: usize,
+    source_line: String,
+}
+
+impl Place {
+    fn of(bytes: &[u8], at: usize) -> Self {
+        let start = bytes[..at].iter().rposition(|it| *it == b'\n');
+        let start = start.map_or(0, |it| it + 1);
+        let end = bytes[at..]
+            .iter()
+            .position(|it| matches!(it, b'\n' | b'\r'));
+        let end = end.map_or(bytes.len(), |it| at + it);
+        Self {
+            line: bytes[..at].iter().filter(|it| **it == b'\n').count() + 1,
+            column: String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1,
+            source_line: String::from_utf8_lossy(&bytes[start..end]).into_owned(),
+        }
+    }
 }
 
 impl Unusable {
+    fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            help: None,
+            place: None,
+        }
+    }
+
     fn in_file(self, shown: String) -> Diagnostic {
-        let it = Diagnostic::of_file(shown, self.why);
+        let mut it = Diagnostic::of_file(shown, self.why);
+        if let Some(place) = self.place {
+            (it.line, it.column) = (place.line, place.column);
+            it.source_line = place.source_line;
+        }
         match self.help {
             Some(help) => it.help(help),
             None => it,
@@ -197,42 +235,49 @@ fn read_script(path: &Path) -> Result<String, Unusable> {
     match read_bounded(path, SCRIPT_SIZE_BYTES_MAX) {
         // A save that is being written, or a disk that was full: never a script that does nothing.
         Ok(text) if text.trim().is_empty() => Err(Unusable {
-            why: "the script is empty".into(),
             help: Some("write `skip(\"nothing to do\");` if it is to do nothing"),
+            ..Unusable::new("the script is empty")
         }),
         Ok(text) => Ok(text),
-        Err(why) => Err(Unusable {
-            why: format!("it cannot be read: {why}"),
-            help: None,
+        Err(it) => Err(Unusable {
+            why: format!("it cannot be read: {}", it.why),
+            ..it
         }),
     }
 }
 
-fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, String> {
+fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, Unusable> {
+    let unread = |it: std::io::Error| Unusable::new(it.to_string());
     // To open a pipe would wait for whoever writes into it.
-    let kind = fs::metadata(path).map_err(|it| it.to_string())?;
+    let kind = fs::metadata(path).map_err(unread)?;
     if !kind.is_file() {
-        return Err("it is not a file".into());
+        return Err(Unusable::new("it is not a file"));
     }
-    let file = fs::File::open(path).map_err(|it| it.to_string())?;
+    let file = fs::File::open(path).map_err(unread)?;
     let mut bytes = Vec::new();
     file.take(size_bytes_max + 1)
         .read_to_end(&mut bytes)
-        .map_err(|it| it.to_string())?;
+        .map_err(unread)?;
     if bytes.len() as u64 > size_bytes_max {
-        return Err(format!(
+        return Err(Unusable::new(format!(
             "it has more than {size_bytes_max} bytes, which is the limit"
-        ));
+        )));
     }
     let bytes = bytes
         .strip_prefix(b"\xef\xbb\xbf")
         .map(<[u8]>::to_vec)
         .unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|it| {
-        format!(
-            "byte {} is not UTF-8; save it as UTF-8",
-            it.utf8_error().valid_up_to() + 1
-        )
+        let at = it.utf8_error().valid_up_to();
+        let place = Place::of(it.as_bytes(), at);
+        let line = place.line;
+        Unusable {
+            place: Some(place),
+            ..Unusable::new(format!(
+                "byte {} is not UTF-8, on line {line}; save it as UTF-8",
+                at + 1
+            ))
+        }
     })
 }
 
@@ -255,6 +300,25 @@ mod tests {
         );
         assert!(files.handlers.is_err());
         assert_eq!(files.problems[0].file, "scripts/bad.rhai");
+    }
+
+    #[test]
+    fn a_script_that_is_not_text_shows_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("scripts")).unwrap();
+        fs::write(
+            dir.path().join("scripts/bad.rhai"),
+            b"let x = 1;\r\nskip(\"\xe9t\xe9\");\r\n",
+        )
+        .unwrap();
+        let files = Files::read(&Location::new(dir.path().join("handlers.toml")));
+        let it = &files.problems[0];
+        assert_eq!((it.line, it.column), (2, 7));
+        assert_eq!(it.source_line, "skip(\"\u{fffd}t\u{fffd}\");");
+        assert_eq!(
+            it.message,
+            "it cannot be read: byte 19 is not UTF-8, on line 2; save it as UTF-8"
+        );
     }
 
     #[test]

@@ -97,7 +97,11 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     for it in warnings {
         warn!("{it}");
     }
-    let services = Services::new(&config.services).map_err(|it| it.to_string())?;
+    let services = Services::new(&config.services).map_err(|it| {
+        let key = ("services", &*it.service, "url");
+        let finding = config.finding(&location.name(), key, it.to_string());
+        finding.to_string()
+    })?;
     let of_ledger = |version: &str| kept(reader, version);
     let choice = Choice::new(&config, None, &last_good.decisions, &of_ledger);
     let chosen = choice.of_all(programs, &mut report);

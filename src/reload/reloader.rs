@@ -275,7 +275,9 @@ impl Reloader {
         let services = match before.services.renew(&config.services) {
             Ok(it) => it,
             Err(error) => {
-                report.problems.push(error.to_string());
+                let key = ("services", &*error.service, "url");
+                let finding = config.finding(&self.location.name(), key, error.to_string());
+                report.problems.push(finding.to_string());
                 return Ok(report);
             }
         };

@@ -65,6 +65,22 @@ pub(super) fn word(word: &str) -> Option<(&'static str, &'static str)> {
             "scripts cannot build other code and run it",
             "a function in place is `|x| x + 1`; one with a name is `fn name(x) { … }`",
         ),
+        "class" | "struct" | "interface" | "enum" => (
+            "there is no `class` here",
+            "what has fields is a map, `#{ name: \"…\" }`; what is done with it is a `fn name(it) { … }`",
+        ),
+        "del" | "delete" | "unset" => (
+            "there is no `del` here",
+            "write `map.remove(\"name\")`, or `records(\"…\").remove(id)`",
+        ),
+        "match" => (
+            "there is no `match` here",
+            "write `switch x { \"a\" => { … }, _ => { … } }`",
+        ),
+        "..." => (
+            "`...` means nothing here",
+            "numbers from 1 up to 3 are `1..=3`, and without the 3 `1..3`",
+        ),
         "=>" => (
             "`=>` stands only in `switch`",
             "a function in place is `|x| x + 1`",
@@ -144,10 +160,98 @@ pub(super) fn function(name: &str) -> Option<(String, String)> {
         }
         "require" | "include" => "files are imported: write `import \"lib/money\" as money;`",
         "not" => "write `!`, as in `!(x == 1)`",
+        "env" | "getenv" => {
+            "a script sees no environment; secrets stand in handlers.toml, in `headers` of a service"
+        }
+        "mail" | "send_mail" | "sendMail" | "email" | "send_email" | "sendEmail" => {
+            "mail is sent by a service of handlers.toml: `service(\"mail\").post(\"/send\", #{ … })`"
+        }
+        "match" | "matches" | "test" | "regex" => {
+            "write `text.contains(\"…\")`, `text.starts_with(\"…\")` or `text.ends_with(\"…\")`"
+        }
+        "toFixed" | "number_format" | "toLocaleString" => {
+            "an amount as text is `money(amount, currency).decimal`; a number is rounded by `x.round()`"
+        }
+        "padEnd" | "ljust" => "write `text.pad(10, \" \")`",
+        "padStart" | "zfill" | "rjust" | "padLeft" => {
+            "write `while text.len() < 10 { text = \"0\" + text; }`"
+        }
+        "IF" | "If" | "iif" | "IIF" => {
+            "write `if a { b } else { c }`; it can stand where a value does"
+        }
+        "items" | "entries" => "write `for key in map.keys() { let value = map[key]; … }`",
+        "Error" | "Exception" => "write `throw \"why\";` or `fail(\"why\");`",
         _ => return None,
     };
     Some((format!("there is no function `{name}`"), instead.to_owned()))
 }
+
+/// What is better written without a function that is there.
+pub(super) fn otherwise(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "range" => "write `0..10`, as in `for i in 0..10 { … }`",
+        _ => return None,
+    })
+}
+
+/// What to write instead of an operator that money has not.
+pub(super) fn of_money(operator: &str, other: &str) -> Option<&'static str> {
+    Some(match (operator, other) {
+        ("+" | "-", "whole number" | "number with decimals") => {
+            "both have to be money: `m + money(100, m.currency)`"
+        }
+        ("/", _) => {
+            "count in the smallest unit: `money(m.amount / 3, m.currency)`, and say what becomes of the rest, `m.amount % 3`"
+        }
+        ("*", "number with decimals") => {
+            "count in the smallest unit, and round: 19 % are `money((m.amount * 19 + 50) / 100, m.currency)`"
+        }
+        _ => return None,
+    })
+}
+
+/// What to write instead of a method that a collection of records lacks.
+pub(super) fn of_records(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "delete" | "del" | "destroy" | "erase" | "drop" | "unset" | "delete_one" | "deleteOne"
+        | "remove_one" | "pop" | "clear" => "write `records(\"…\").remove(id)`",
+        "insert" | "create" | "upsert" | "save" | "put" | "store" | "write" | "replace"
+        | "push" | "append" | "post" | "insert_one" | "insertOne" | "new" => {
+            "write `set(id, #{ … })` for the whole record, or `update(id, #{ … })` for some of its fields"
+        }
+        "patch" | "merge" | "mixin" | "modify" | "set_field" | "update_one" | "updateOne"
+        | "fill_with" => "write `update(id, #{ … })`",
+        "fetch" | "load" | "read" | "lookup" | "find_by_id" | "findById" | "get_by_id" => {
+            "write `get(id)`, which gives `()` when there is none"
+        }
+        "exists" | "has" | "contains" | "includes" => "write `records(\"…\").get(id) != ()`",
+        "all" | "list" | "select" | "where" | "query" | "filter" | "search" | "find_one"
+        | "findOne" | "first" | "find_all" | "findAll" | "keys" | "values" | "map" => {
+            "write `find(#{ status: \"paid\" })`, which gives a list; `#{ }` finds all"
+        }
+        "len" | "count" | "length" | "size" => "write `find(#{ … }).len()`",
+        "increment" | "incr" | "inc" | "increase" => "write `add(id, \"count\", 1)`",
+        _ => return None,
+    })
+}
+
+/// The same of a service.
+pub(super) fn of_service(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "send" | "request" | "fetch" | "create" | "insert" | "set" | "save" | "add" | "push" => {
+            "write `post(\"/path\", #{ … })`"
+        }
+        "remove" | "del" | "destroy" => "write `delete(\"/path\")`",
+        "update" | "upsert" | "replace" => "write `put(\"/path\", #{ … })` or `patch(…)`",
+        "find" | "list" | "all" | "search" | "query" | "read" => {
+            "write `get(\"/path\", #{ query: #{ … } })`"
+        }
+        _ => return None,
+    })
+}
+
+/// What to write instead of a second value of `get`.
+pub(super) const DEFAULT: &str = "a default stands behind: `x.get(\"a\") ?? \"b\"`";
 
 /// What to write instead of an object that other languages have: `JSON`, `Math`.
 pub(super) fn object(name: &str) -> Option<&'static str> {

@@ -157,6 +157,31 @@ impl IntoIterator for FrozenList {
     }
 }
 
+/// What to write in place of `list.length`, `list["0"]`, `list.amount`.
+fn meant_of_list(path: &str, name: &str) -> String {
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    let is_name = |it: &str| {
+        it.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'_')
+    };
+    match name {
+        "length" | "size" | "count" | "len" => format!("write `{path}.len()`"),
+        "first" => format!("write `{path}[0]`"),
+        "last" => format!("write `{path}[-1]`"),
+        it if is_number(it) => format!("write `{path}[{it}]`: items have numbers, not texts"),
+        it => {
+            let field = if is_name(it) {
+                format!(".{it}")
+            } else {
+                format!("[{it:?}]")
+            };
+            format!(
+                "say which item, `{path}[0]{field}`, or go through all: `for it in {path} {{ it{field} }}`"
+            )
+        }
+    }
+}
+
 /// The same value, which the script may change.
 pub(super) fn thaw(value: &Dynamic) -> Dynamic {
     if let Some(it) = value.read_lock::<FrozenObject>() {
@@ -203,19 +228,31 @@ pub(super) fn register(engine: &mut Engine) {
         });
     engine
         .register_type_with_name::<FrozenList>("event list")
-        .register_indexer_get(|context: NativeCallContext, it: &mut FrozenList, index: i64| it.item(index, &context))
         .register_indexer_get(
-            |context: NativeCallContext, it: &mut FrozenList, name: ImmutableString| -> ScriptResult<Dynamic> {
+            |context: NativeCallContext, it: &mut FrozenList, index: i64| it.item(index, &context),
+        )
+        .register_indexer_get(
+            |context: NativeCallContext,
+             it: &mut FrozenList,
+             name: ImmutableString|
+             -> ScriptResult<Dynamic> {
                 let path = it.0.path();
-                Err(HostError::new(format!("`{path}` is a list, so it has no `{name}`"))
-                    .help(format!("say which item, `{path}[0].{name}`, or go through all: `for it in {path} {{ it.{name} }}`"))
-                    .at(&context))
+                Err(
+                    HostError::new(format!("`{path}` is a list, so it has no `{name}`"))
+                        .help(meant_of_list(&path, &name))
+                        .at(&context),
+                )
             },
         )
         .register_fn("get", |it: &mut FrozenList, index: i64| {
-            usize::try_from(index).ok().and_then(|at| it.items().get(at).cloned()).unwrap_or(Dynamic::UNIT)
+            usize::try_from(index)
+                .ok()
+                .and_then(|at| it.items().get(at).cloned())
+                .unwrap_or(Dynamic::UNIT)
         })
-        .register_fn("copy", |it: &mut FrozenList| thaw(&Dynamic::from(it.clone())))
+        .register_fn("copy", |it: &mut FrozenList| {
+            thaw(&Dynamic::from(it.clone()))
+        })
         .register_iterator::<FrozenList>();
     engine.register_fn("copy", |it: Dynamic| thaw(&it));
 }

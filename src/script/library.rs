@@ -1,11 +1,11 @@
 //! Compiles a script with everything that it imports into one immutable program.
 
 use super::engine::Engine;
-use super::imports::{Import, imports_of};
+use super::imports::{Import, imports_of, line_for};
 use super::modules::{Modules, ModulesOfThread};
 use super::{Grants, check, limits, parse};
-use crate::diagnostic::{Diagnostic, Severity};
-use rhai::{AST, Module, Position, Scope, Shared};
+use crate::diagnostic::{Diagnostic, Severity, did_you_mean};
+use rhai::{AST, Module, Scope, Shared};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -185,12 +185,30 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, path: &str, from: Option<(&str, &str, Position)>) {
+    /// What to write in place of an import of a file that is not there, or of a script's path.
+    fn meant(&self, path: &str, alias: Option<&str>) -> Option<String> {
+        let files = || self.sources.0.keys().map(String::as_str);
+        // `import "scripts/lib/money"` means scripts/scripts/lib/money.rhai.
+        let doubled = path.strip_prefix("scripts/");
+        let there = doubled.filter(|it| files().any(|file| file == *it));
+        match (there.or_else(|| did_you_mean(path, files()))?, alias) {
+            (file, Some(alias)) if there.is_some() => Some(format!(
+                "{}: paths begin in scripts/",
+                line_for(file, alias)
+            )),
+            (file, Some(alias)) => {
+                Some(format!("did you mean `{file}`? {}", line_for(file, alias)))
+            }
+            (file, None) => Some(format!("did you mean `{file}`?")),
+        }
+    }
+
+    fn read(&mut self, path: &str, from: Option<(&str, &str, &Import)>) {
         if self.units.iter().any(|it| it.path == path) {
             return;
         }
         let complain = |message: String| match from {
-            Some((file, text, position)) => parse::at(file, text, position, message),
+            Some((file, text, it)) => parse::at(file, text, it.position, message),
             None => Diagnostic::of_file(path, message),
         };
         if self.open.iter().any(|it| it == path) {
@@ -215,10 +233,9 @@ impl Reader<'_> {
         }
         let Some(text) = self.sources.0.get(path) else {
             let finding = complain(no_such_file(path));
-            let near =
-                crate::diagnostic::did_you_mean(path, self.sources.0.keys().map(String::as_str));
-            self.findings.push(match near {
-                Some(near) => finding.help(format!("did you mean `{near}`?")),
+            let help = self.meant(path, from.map(|(_, _, it)| it.alias.as_str()));
+            self.findings.push(match help {
+                Some(help) => finding.help(help),
                 None => finding,
             });
             return;
@@ -233,7 +250,7 @@ impl Reader<'_> {
         self.findings.extend(wrong);
         self.open.push(path.to_owned());
         for it in &imports {
-            self.read(&it.path, Some((path, &text, it.position)));
+            self.read(&it.path, Some((path, &text, it)));
         }
         self.open.pop();
         self.units.push(Unit {

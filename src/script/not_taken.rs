@@ -41,8 +41,18 @@ pub(super) fn function_not_found(signature: &str, program: &Program, file: &str)
         let it = HostError::new(format!("`{name}` cannot do that with {a} and {b}"));
         let has_nothing = types.iter().any(|it| it.starts_with("nothing"));
         let has_text = types.contains(&"text");
+        let of_money = match (*a, *b) {
+            ("money", other) | (other, "money") => foreign::of_money(name, other),
+            _ => None,
+        };
         return if has_nothing {
             it.help("one of them is missing: give a default, `x ?? 0`")
+        } else if let Some(help) = of_money {
+            it.help(help)
+        } else if has_text && name == "&" {
+            it.help("to make one text of two write `+`")
+        } else if has_text && name == "*" {
+            it.help("make a number of the text by `parse_int(text)`; `decimal` of money is text: count with the money itself, `m * 2`")
         } else if has_text {
             it.help("make a number of the text by `parse_int(text)`, or text of the number by `` `${number}` ``")
         } else {
@@ -52,7 +62,7 @@ pub(super) fn function_not_found(signature: &str, program: &Program, file: &str)
     let is_known = program.engine().functions.contains_key(name);
     let it = HostError::new(match types.as_slice() {
         [] => format!("there is no function `{name}`"),
-        _ if is_known => format!("`{name}` does not take {}", types.join(" with ")),
+        _ if is_known => does_not_take(name, &types).message,
         [one] => format!("there is no function `{name}` for {one}"),
         [first, rest @ ..] => {
             format!(
@@ -61,9 +71,31 @@ pub(super) fn function_not_found(signature: &str, program: &Program, file: &str)
             )
         }
     });
+    let of_kind = match types.first() {
+        Some(&"list") if name == "append" => {
+            Some("to add one value write `list.push(value)`; `append` takes a list")
+        }
+        Some(&"collection of records") => foreign::of_records(name),
+        Some(&"service") => foreign::of_service(name),
+        Some(_) if name == "get" && types.len() == 3 => Some(foreign::DEFAULT),
+        Some(_) | None => None,
+    };
+    if let Some(help) = of_kind {
+        return it.help(help);
+    }
     if CHANGES.contains(&name) && types.first().is_some_and(|it| it.ends_with("of the event")) {
         return it.help("the event cannot be changed; change a copy: `let mine = copy(it);`");
     }
+    with_example(it, name, &types)
+}
+
+/// A function of the host that is there, and takes other values.
+pub(super) fn does_not_take(name: &str, types: &[&str]) -> HostError {
+    let it = HostError::new(format!("`{name}` does not take {}", types.join(" with ")));
+    with_example(it, name, types)
+}
+
+fn with_example(it: HostError, name: &str, types: &[&str]) -> HostError {
     match (usage::example(name), foreign::function(name)) {
         (Some(example), _) if usage::takes_seconds(name) && types.contains(&"text") => {
             it.help(format!(

@@ -15,7 +15,7 @@ fn a_misspelt_key_leads_to_the_right_one() {
 error: unknown key `recods` in [handlers.h]
  --> handlers.toml:7:1
   |
-7 | recods = ["invoices"]
+7 | recods = [**********]
   | ^^^^^^
   = help: did you mean `records`?"#,
     );
@@ -57,7 +57,7 @@ fn all_mistakes_are_shown_at_once_in_the_order_of_the_file() {
 error: unknown key `paht` in [endpoints.stripe]
  --> handlers.toml:2:1
   |
-2 | paht = "/webhooks/stripe"
+2 | paht = ******************
   | ^^^^
   = help: did you mean `path`?
 
@@ -110,7 +110,7 @@ fn a_misspelt_key_does_not_show_its_secret() {
 error: unknown key `signing_secret` in [endpoints.stripe]
  --> handlers.toml:4:1
   |
-4 | signing_secret = ["whsec_***"]
+4 | signing_secret = [***********]
   | ^^^^^^^^^^^^^^
   = help: did you mean `signing_secrets`?"#,
     );
@@ -155,10 +155,46 @@ fn no_toml_shows_no_secret() {
 error: this text has no end on its line
  --> handlers.toml:3:29
   |
-3 | signing_secrets = ["whsec_*]
+3 | signing_secrets = ["*******]
   |                             ^
   = help: text stands on one line between two double quotes, "like this"; a line break in it is written `\n`"#,
     );
+}
+
+#[test]
+fn no_secret_is_shown_wherever_it_was_put() {
+    for text in [
+        service_with("headers = { authorization = “Bearer TOPSECRET” }"),
+        service_with("rate = \"20/s\", headers = { a = \"TOPSECRET\" }"),
+        service_with("headers = [\"TOPSECRET\"]"),
+        service_with("headers = \"TOPSECRET\""),
+        service_with("headers = { a = \"TOPSECRET\", host = \"b\" }"),
+        service_with("headers = { a = \"TOPSECRET${NO}\" }"),
+        service_with("headers = { a = \"TOPSECRET${\" }"),
+        service_with("headers = { a = { b = \"TOPSECRET\" } }"),
+        service_with("token = \"TOPSECRET\""),
+        service_with("token = { a = [\"TOPSECRET\"] }"),
+        service_with("url = \"https://user:TOPSECRET@x/\""),
+        file_with("[services.s]\nurl = \"https://x/TOPSECRET?a=TOPSECRET\""),
+        file_with("[services.s]\nurl = [\"https://user:TOPSECRET@x\"]"),
+        file_with("[service.s]\nheaders = { a = \"TOPSECRET\" }"),
+        file_with("services = { \"A b\" = { headers = { a = \"TOPSECRET\" } } }"),
+        file_with("whsec_TOPSECRET"),
+        file_with("whsec_TOPSECRET = 1"),
+        file_with("[whsec_TOPSECRET]\n[whsec_TOPSECRET]"),
+        endpoint_with("tolerance = \"whsec_TOPSECRET\""),
+        endpoint_with("tolerance = \"rk_TOPSECRET\""),
+        endpoint_with("tolerance = \"https://a:TOPSECRET@b\""),
+        file_where("[\"whsec_1\"]", "{ a = \"TOPSECRET\" }"),
+        file_where("[\"whsec_1\"]", "[\n\"TOPSECRET\",\n“TOPSECRET”\n]"),
+        file_where("[\"whsec_1\"]", "[\"whsec_TOPSECRET]"),
+        file_where("[\"whsec_1\"]", "TOPSECRET"),
+    ] {
+        let found = parse(&text, "handlers.toml", &world)
+            .expect_err(&text)
+            .findings;
+        assert!(!shown(&found).contains("TOPSECRET"), "{}", shown(&found));
+    }
 }
 
 #[test]

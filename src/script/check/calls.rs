@@ -16,6 +16,7 @@ impl Check<'_> {
             self.imported(call, position);
             return;
         }
+        self.literals(call);
         match call.name.as_str() {
             "records" => self.records(call, position),
             "service" => self.service(call, position),
@@ -32,8 +33,10 @@ impl Check<'_> {
     pub(super) fn method(&mut self, call: &FnCallExpr, position: Position) {
         self.arguments(call, position);
         self.once(call);
+        self.body_of_options(call);
         let (name, count) = (call.name.as_str(), call.args.len());
-        if is_of_rhai(name) || self.names.fields.contains(name) {
+        let is_known = self.known.contains(&position);
+        if is_of_rhai(name) || self.names.fields.contains(name) || is_known {
             return;
         }
         if self.is_own(name, count) || self.is_native(name, count + 1) {
@@ -52,7 +55,7 @@ impl Check<'_> {
         self.find(position, message, help);
     }
 
-    fn is_own(&self, name: &str, count: usize) -> bool {
+    pub(super) fn is_own(&self, name: &str, count: usize) -> bool {
         self.names
             .functions
             .get(name)
@@ -88,6 +91,7 @@ impl Check<'_> {
         let counts: BTreeSet<usize> = own.chain(native).collect();
         if !counts.is_empty() {
             let help = usage::example(name).map(|it| format!("write for example `{it}`"));
+            let help = help.or_else(|| foreign::otherwise(name).map(str::to_owned));
             return (wrong_count(name, &counts, count), help);
         }
         if let Some(it) = foreign {

@@ -3,6 +3,7 @@
 use super::super::host::{records, services};
 use super::super::library::Unit;
 use super::Check;
+use super::methods::{RECORDS, SERVICE};
 use rhai::{ASTNode, BinaryExpr, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,13 +32,8 @@ impl Check<'_> {
         }
     }
 
-    /// `records("invoices").set(…)`, or `.set(…)` of a variable that can be nothing else than these records.
-    pub(super) fn change(&mut self, dot: &BinaryExpr) {
-        let name = match &dot.lhs {
-            Expr::FnCall(call, _) if call.name == "records" => literal(call).map(str::to_owned),
-            Expr::Variable(it, ..) => self.collections.get(it.1.as_str()).cloned(),
-            _ => None,
-        };
+    /// `records("invoices").set(…)`, `service("mail").get(…)`, or the same of a variable that can be nothing else.
+    pub(super) fn used(&mut self, dot: &BinaryExpr) {
         let (call, position) = match &dot.rhs {
             Expr::MethodCall(call, position) => (call, *position),
             Expr::Dot(it, ..) | Expr::Index(it, ..) => match &it.lhs {
@@ -46,11 +42,23 @@ impl Check<'_> {
             },
             _ => return,
         };
-        let Some(granted) = self
-            .grants
-            .zip(name)
-            .and_then(|(all, it)| all.collection(&it))
-        else {
+        let name = |function: &str, variables: &Collections| match &dot.lhs {
+            Expr::FnCall(call, _) if call.name == function => literal(call).map(str::to_owned),
+            Expr::Variable(it, ..) => variables.get(it.1.as_str()).cloned(),
+            _ => None,
+        };
+        if let Some(name) = name("records", &self.collections) {
+            self.of_receiver(&RECORDS, call, position);
+            self.literals_of_records(call);
+            self.change(name, call, position);
+        } else if name("service", &self.services).is_some() {
+            self.of_receiver(&SERVICE, call, position);
+            self.literals_of_service(call);
+        }
+    }
+
+    fn change(&mut self, name: String, call: &FnCallExpr, position: Position) {
+        let Some(granted) = self.grants.and_then(|it| it.collection(&name)) else {
             return;
         };
         if records::CHANGES.contains(&call.name.as_str())
@@ -68,7 +76,8 @@ fn literal(call: &FnCallExpr) -> Option<&str> {
     }
 }
 
-pub(super) fn collections_of(unit: &Unit) -> Collections {
+/// The variables that surely hold what this function gives: `records`, `service`.
+pub(super) fn given_by(function: &str, unit: &Unit) -> Collections {
     let mut found = Collections::new();
     let mut others: BTreeSet<String> = BTreeSet::new();
     unit.ast.walk(&mut |path: &[ASTNode]| {
@@ -76,7 +85,7 @@ pub(super) fn collections_of(unit: &Unit) -> Collections {
             Some(ASTNode::Stmt(Stmt::Var(it, ..))) => {
                 let variable = it.0.name.to_string();
                 let name = match &it.1 {
-                    Expr::FnCall(call, _) if call.name == "records" => literal(call),
+                    Expr::FnCall(call, _) if call.name == function => literal(call),
                     _ => None,
                 };
                 let known = found.insert(variable.clone(), name.unwrap_or_default().to_owned());

@@ -4,7 +4,10 @@
 mod calls;
 mod cases;
 mod grants;
+mod idle;
 mod imported;
+mod literals;
+mod methods;
 mod names;
 mod once;
 
@@ -31,13 +34,19 @@ pub(super) fn check(
         units,
         grants,
         names,
-        collections: grants::collections_of(unit),
+        collections: grants::given_by("records", unit),
+        services: grants::given_by("service", unit),
+        known: Vec::new(),
         findings: Vec::new(),
     };
     if !is_script {
         check.library();
     }
     check.functions();
+    if is_script {
+        check.hidden();
+        check.comparisons();
+    }
     check.cases();
     unit.ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
@@ -57,6 +66,9 @@ struct Check<'a> {
     grants: Option<&'a Grants>,
     names: Names,
     collections: Collections,
+    services: Collections,
+    /// Places of methods of which more is known than their names.
+    known: Vec<Position>,
     findings: Vec<Diagnostic>,
 }
 
@@ -113,6 +125,20 @@ impl Check<'_> {
         }
     }
 
+    /// `fn skip(x)`: whoever reads `skip(…)` further down takes it for the host's.
+    fn hidden(&mut self) {
+        for it in self.unit.ast.iter_fn_def() {
+            let (name, count) = (it.name.as_str(), it.params.len());
+            if calls::is_name(name) && self.is_native(name, count) {
+                let message = format!("this `{name}` takes the place of the built-in `{name}(…)`");
+                let position = it.body.start_position();
+                let finding = self.finding(position, message);
+                let help = "give the function another name";
+                self.findings.push(finding.help(help).warning());
+            }
+        }
+    }
+
     fn is_native(&self, name: &str, count: usize) -> bool {
         self.engine
             .functions
@@ -128,6 +154,7 @@ impl Check<'_> {
     }
 
     fn statement(&mut self, statement: &Stmt) {
+        self.comparisons_within(statement);
         match statement {
             Stmt::For(it, _) => {
                 self.reserved(it.0.pos, &it.0.name);
@@ -157,7 +184,8 @@ impl Check<'_> {
             Expr::MethodCall(it, position) => self.method(it, *position),
             Expr::Dot(it, ..) => {
                 self.receiver(it);
-                self.change(it);
+                self.used(it);
+                self.of_event(it);
             }
             Expr::Variable(it, _, position) if !it.2.is_empty() => {
                 self.constant(&it.1, &it.2, *position);

@@ -1,8 +1,8 @@
 //! `#{ once: "…" }` as the script says it: a name that is none, and a call that only looks.
 
-use super::super::host::once::{EXAMPLE, LOOKS_ALREADY, is_not_for, mistake};
+use super::super::host::once::{LOOKS_ALREADY, is_not_for, name_of};
 use super::Check;
-use crate::call::Method;
+use super::literals::{has_body, method_of};
 use rhai::{Expr, FnCallExpr};
 
 impl Check<'_> {
@@ -17,35 +17,17 @@ impl Check<'_> {
         let Some((key, name)) = options.0.iter().find(|(key, _)| key.name == "once") else {
             return;
         };
-        // What `post` has second is its body.
-        let has_body = match method {
-            Method::Get | Method::Head | Method::Delete => false,
-            Method::Post | Method::Put | Method::Patch => true,
-        };
-        if has_body && call.args.len() < 3 {
+        if has_body(method) && call.args.len() < 3 {
             return;
         }
         if !method.changes_something() {
             self.find(key.pos, is_not_for(method), Some(LOOKS_ALREADY.into()));
             return;
         }
-        if let Expr::StringConstant(text, position) = name
-            && let Some(why) = mistake(text)
+        if let Some(value) = name.get_literal_value(None)
+            && let Err(error) = name_of(method, &value)
         {
-            self.find(*position, why, Some(EXAMPLE.into()));
+            self.find(name.position(), error.message, error.help);
         }
     }
-}
-
-fn method_of(name: &str) -> Option<Method> {
-    [
-        Method::Get,
-        Method::Head,
-        Method::Post,
-        Method::Put,
-        Method::Patch,
-        Method::Delete,
-    ]
-    .into_iter()
-    .find(|it| it.as_str().eq_ignore_ascii_case(name))
 }

@@ -35,6 +35,12 @@ pub(in crate::script) fn token(it: Token) -> Token {
     ours.map_or(it, |(_, name, _)| Token::Custom(Box::new((*name).into())))
 }
 
+/// What people write for an operator that compares.
+pub(in crate::script) fn written(name: &str) -> Option<&'static str> {
+    let found = OPERATORS.iter().find(|(_, it, _)| *it == name);
+    found.map(|(written, ..)| *written)
+}
+
 pub(super) fn register(engine: &mut Engine) {
     for (written, name, precedence) in OPERATORS {
         engine

@@ -69,24 +69,26 @@ const WAIT_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 fn retry_in(context: &NativeCallContext, wait: &str, reason: &str) -> ScriptResult<()> {
     with_run(context, |_| {
-        let wait = humantime::parse_duration(wait.trim()).map_err(|_| {
-            HostError::new(format!("`{wait}` is no length of time"))
-                .help("write for example \"30s\", \"10m\", \"2h\" or \"1 day\"")
-        })?;
-        if wait < Duration::from_secs(1) || WAIT_MAX < wait {
-            return Err(HostError::new("`retry_in` waits 1 second to 30 days")
-                .help(
-                    "write for example `retry_in(\"30d\", \"why\")`; \
-                     when it is over the script may wait again",
-                )
-                .into());
-        }
         Err(Outcome::RetryIn {
-            wait,
+            wait: wait_of(wait)?,
             reason: reason.to_owned(),
         }
         .into())
     })
+}
+
+pub(in crate::script) fn wait_of(written: &str) -> Result<Duration, HostError> {
+    let wait = humantime::parse_duration(written.trim()).map_err(|_| {
+        HostError::new(format!("`{written}` is no length of time"))
+            .help("write for example \"30s\", \"10m\", \"2h\" or \"1 day\"")
+    })?;
+    if wait < Duration::from_secs(1) || WAIT_MAX < wait {
+        return Err(HostError::new("`retry_in` waits 1 second to 30 days").help(
+            "write for example `retry_in(\"30d\", \"why\")`; \
+             when it is over the script may wait again",
+        ));
+    }
+    Ok(wait)
 }
 
 /// 32 hex digits; the same in every attempt of a run, another one at each call.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 const HEADERS_MAX: usize = 32;
 const HEADER_SIZE_BYTES_MAX: usize = 8 * 1024;
-const OPTIONS: [&str; 5] = ["accept", "form", "headers", "once", "query"];
+pub(in crate::script) const OPTIONS: [&str; 5] = ["accept", "form", "headers", "once", "query"];
 
 pub(super) fn request(
     service: &str,
@@ -64,7 +64,7 @@ pub(super) fn request(
     })
 }
 
-fn path_of(path: &Dynamic) -> Result<String, HostError> {
+pub(in crate::script) fn path_of(path: &Dynamic) -> Result<String, HostError> {
     let Ok(text) = path.as_immutable_string_ref() else {
         return Err(HostError::new(format!("the path of a call has to be text, and this is {}", type_name(path)))
             .help("write for example `\"/invoices\"`, or with a value inside: `` `/invoices/${invoice.id}` ``"));
@@ -88,6 +88,24 @@ fn path_of(path: &Dynamic) -> Result<String, HostError> {
             .help("put values with such characters into `#{ query: #{ … } }`, where they are written as they must be"));
     }
     Ok(text.to_owned())
+}
+
+/// What is wrong with an option as the script says it, if something is.
+pub(in crate::script) fn option_mistake(
+    method: Method,
+    name: &str,
+    value: &Dynamic,
+) -> Option<HostError> {
+    let alone = Map::from([(name.into(), value.clone())]);
+    if let Err(error) = options_of(&alone.into()) {
+        return Some(error);
+    }
+    match name {
+        "headers" => headers_of(value).err(),
+        "accept" => statuses_of(value).err(),
+        "once" => once::name_of(method, value).err(),
+        _ => None,
+    }
 }
 
 fn options_of(options: &Dynamic) -> Result<Map, HostError> {

@@ -2,10 +2,10 @@
 
 pub(super) mod answer;
 pub(super) mod compare;
-mod control;
+pub(super) mod control;
 #[cfg(test)]
 pub(super) mod counted;
-mod encode;
+pub(super) mod encode;
 mod form;
 #[cfg(any(test, debug_assertions))]
 pub(crate) mod hang;
@@ -18,7 +18,7 @@ pub(super) mod once;
 pub(super) mod records;
 pub(super) mod services;
 mod strings;
-mod time;
+pub(super) mod time;
 
 pub(super) use log::Log;
 

@@ -93,22 +93,27 @@ fn money(
     amount: Dynamic,
     currency: ImmutableString,
 ) -> ScriptResult<Money> {
-    let Ok(amount) = amount.as_int() else {
-        return Err(HostError::new(
+    Ok(Money {
+        amount: amount_of(&amount).map_err(|it| it.at(&context))?,
+        currency: currency_of(&currency).map_err(|it| it.at(&context))?,
+    })
+}
+
+pub(in crate::script) fn amount_of(amount: &Dynamic) -> Result<i64, HostError> {
+    amount.as_int().map_err(|_| {
+        HostError::new(
             "an amount of money is a whole number of the smallest unit, such as 1234 cents",
         )
         .help("use the number as Stripe sends it: `money(invoice.amount_paid, invoice.currency)`")
-        .at(&context));
-    };
-    if currency.len() != 3 || !currency.bytes().all(|it| it.is_ascii_alphabetic()) {
-        return Err(HostError::new(format!("`{currency}` is no currency"))
-            .help("a currency has three letters: `money(invoice.amount_paid, invoice.currency)`")
-            .at(&context));
-    }
-    Ok(Money {
-        amount,
-        currency: currency.to_ascii_lowercase().into(),
     })
+}
+
+pub(in crate::script) fn currency_of(written: &str) -> Result<ImmutableString, HostError> {
+    if written.len() == 3 && written.bytes().all(|it| it.is_ascii_alphabetic()) {
+        return Ok(written.to_ascii_lowercase().into());
+    }
+    Err(HostError::new(format!("`{written}` is no currency"))
+        .help("a currency has three letters: `money(invoice.amount_paid, invoice.currency)`"))
 }
 
 type Two<'a> = (NativeCallContext<'a>, Money, Money);

@@ -8,10 +8,10 @@ use rhai::Dynamic;
 /// The most characters of a name.
 const NAME_CHARS_MAX: usize = 255;
 
-pub(in crate::script) const EXAMPLE: &str =
+const EXAMPLE: &str =
     "write what the call is about, for example `` #{ once: `paid-${invoice.id}` } ``";
 
-pub(super) fn name_of(method: Method, name: &Dynamic) -> Result<String, HostError> {
+pub(in crate::script) fn name_of(method: Method, name: &Dynamic) -> Result<String, HostError> {
     if !method.changes_something() {
         return Err(HostError::new(is_not_for(method)).help(LOOKS_ALREADY));
     }
@@ -39,7 +39,7 @@ pub(in crate::script) fn is_not_for(method: Method) -> String {
 }
 
 /// What is wrong with a name, if something is.
-pub(in crate::script) fn mistake(name: &str) -> Option<String> {
+fn mistake(name: &str) -> Option<String> {
     let count = name.chars().count();
     if count == 0 {
         return Some("`once` is empty, and it has to be the name of this call".into());

@@ -68,6 +68,10 @@ fn moment(context: &NativeCallContext, seconds: i64) -> ScriptResult<Timestamp> 
 
 /// `2026-11-24` is its first second in UTC; `2026-11-24T10:00:00+01:00` is what it says.
 fn parse_date(context: NativeCallContext, text: ImmutableString) -> ScriptResult<i64> {
+    seconds_of(&text).map_err(|it| it.at(&context))
+}
+
+pub(in crate::script) fn seconds_of(text: &str) -> Result<i64, HostError> {
     if let Ok(it) = text.parse::<Timestamp>() {
         return Ok(it.as_second());
     }
@@ -78,6 +82,5 @@ fn parse_date(context: NativeCallContext, text: ImmutableString) -> ScriptResult
         .ok_or_else(|| {
             HostError::new(format!("`{text}` is no date"))
                 .help("write \"2026-11-24\", or with a time and its zone \"2026-11-24T10:00:00Z\"")
-                .at(&context)
         })
 }

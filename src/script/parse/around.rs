@@ -68,6 +68,11 @@ impl<'a> Around<'a> {
         self.before(back).is_some_and(|it| it.is(text))
     }
 
+    /// Whether this stands next.
+    pub(super) fn is_behind(&self, text: &str) -> bool {
+        self.token(1).is_some_and(|it| it.is(text))
+    }
+
     /// The word that the statement begins with.
     pub(super) fn statement(&self) -> &'a str {
         self.scan.statement_of(self.at).map_or("", |it| it.text)

@@ -7,10 +7,13 @@ use rhai::{LexError, ParseErrorType};
 
 pub(super) fn said(around: &Around, error: &ParseErrorType) -> Option<Said> {
     type Rule = fn(&Around, &ParseErrorType) -> Option<Said>;
-    let rules: [Rule; 11] = [
+    let rules: [Rule; 14] = [
         open_value,
         equals_sign,
         comma_in_number,
+        points_in_number,
+        dash_in_name,
+        caught,
         list,
         quote_in_text,
         colon,
@@ -44,16 +47,107 @@ fn equals_sign(around: &Around, error: &ParseErrorType) -> Option<Said> {
     })
 }
 
-/// `1,000`
+/// `1,000`, `12,50`
 fn comma_in_number(around: &Around, _: &ParseErrorType) -> Option<Said> {
     let (before, after) = (around.before(1)?, around.token(1)?);
-    let is_glued = before.end().1 + 2 == after.column && after.text.len() == 3;
+    let is_glued = before.end().1 + 2 == after.column;
     let is_number =
         around.is_at(",") && is_glued && before.kind == Kind::Number && after.kind == Kind::Number;
-    is_number.then(|| {
-        let (before, after) = (before.text, after.text);
-        Said::new("numbers stand without a `,`")
-            .help(format!("write `{before}{after}`, or `{before}_{after}`"))
+    if !is_number {
+        return None;
+    }
+    let said = Said::new("numbers stand without a `,`");
+    let groups = groups(around, ",");
+    if groups[1..].iter().all(|it| it.len() == 3) {
+        return Some(said.help(format!(
+            "write `{}`, or `{}`",
+            groups.concat(),
+            groups.join("_")
+        )));
+    }
+    let is_listed = around.bracket().is_some_and(|it| !it.is("{"));
+    (!is_listed && groups.len() == 2).then(|| {
+        said.help(format!(
+            "decimals stand behind a point: `{}`",
+            groups.join(".")
+        ))
+    })
+}
+
+/// `1.000.000`
+fn points_in_number(around: &Around, _: &ParseErrorType) -> Option<Said> {
+    let is_number = |it: Option<Token>| it.is_some_and(|it| it.kind == Kind::Number);
+    let is_point = |back: usize| around.is_before(back, ".");
+    let is_in_number = is_number(around.token(0)) && is_point(1) && is_number(around.before(2));
+    if !is_in_number {
+        return None;
+    }
+    let mut back = 2;
+    while is_point(back + 1) && is_number(around.before(back + 2)) {
+        back += 2;
+    }
+    let first = around.before(back)?;
+    let tokens = &around.scan.tokens[around.at - back..];
+    let groups: Vec<String> = numbers(tokens, ".")
+        .map(|it| it.replace('.', "_"))
+        .collect();
+    Some(
+        Said::new("a number has one point at most, before its decimals")
+            .help(format!("write `{}`", groups.join("_")))
+            .at((first.line, first.column)),
+    )
+}
+
+/// The digits on both sides of a sign, and of those that follow it.
+fn groups<'a>(around: &Around<'a>, sign: &str) -> Vec<&'a str> {
+    numbers(&around.scan.tokens[around.at - 1..], sign).collect()
+}
+
+fn numbers<'a>(tokens: &[Token<'a>], sign: &str) -> impl Iterator<Item = &'a str> {
+    let is_number = |it: &&[Token<'a>]| it[0].kind == Kind::Number;
+    let pairs: Vec<&[Token<'a>]> = tokens.chunks(2).take_while(is_number).collect();
+    let ends = pairs
+        .iter()
+        .position(|it| !it.get(1).is_some_and(|it| it.is(sign)));
+    let count = ends.map_or(pairs.len(), |it| it + 1);
+    let found: Vec<&'a str> = pairs[..count].iter().map(|it| it[0].text).collect();
+    found.into_iter()
+}
+
+/// `let my-var = 1;`, `#{ my-key: 1 }`
+fn dash_in_name(around: &Around, _: &ParseErrorType) -> Option<Said> {
+    let first = around.before(1).filter(|it| it.kind == Kind::Word)?;
+    if !around.is_at("-") {
+        return None;
+    }
+    let is_made = around
+        .before(2)
+        .is_some_and(|it| matches!(it.text, "let" | "const" | "fn"));
+    let is_field = around.bracket().is_some_and(|it| it.is("#{"))
+        && around
+            .before(2)
+            .is_some_and(|it| matches!(it.text, "#{" | ","));
+    let rest = around.scan.tokens[around.at..]
+        .chunks(2)
+        .take_while(|it| it[0].is("-") && it.get(1).is_some_and(|it| it.kind == Kind::Word));
+    let mut parts = vec![first.text];
+    parts.extend(rest.map(|it| it[1].text));
+    let said = Said::new("names have no `-`").at((first.line, first.column));
+    match (is_made, is_field) {
+        (true, _) => Some(said.help(format!("write `{}`", parts.join("_")))),
+        (false, true) => {
+            Some(said.help(format!("write it in quotes: `\"{}\": …`", parts.join("-"))))
+        }
+        (false, false) => None,
+    }
+}
+
+/// `catch e { }`
+fn caught(around: &Around, _: &ParseErrorType) -> Option<Said> {
+    let name = around.token(0).filter(|it| it.kind == Kind::Word)?.text;
+    around.is_before(1, "catch").then(|| {
+        Said::new("what `catch` gives a name to stands in brackets")
+            .help(format!("write `catch ({name}) {{ … }}`"))
     })
 }
 

@@ -17,7 +17,7 @@ use super::limits;
 use crate::diagnostic::Diagnostic;
 use around::{Around, Said};
 use rhai::{AST, LexError, ParseError, ParseErrorType, Position, Scope};
-use scan::Scan;
+use scan::{Kind, Scan};
 
 pub(in crate::script) fn parse(
     engine: &Engine,
@@ -39,6 +39,15 @@ pub(in crate::script) fn parse(
         let help = "write `*/` where it ends; a comment of one line begins with `//`";
         return Err(Box::new(it.length(2).help(help)));
     }
+    if let Some((line, column, sign)) = line_end(text) {
+        let message = format!(
+            "here stands a sign that ends a line in editors, but not here (U+{:04X})",
+            u32::from(sign)
+        );
+        let it = at_place(file, text, line, column, message);
+        let help = "a comment would go on behind it: delete it and press Enter, or save the file with line ends of Unix or Windows";
+        return Err(Box::new(it.length(1).help(help)));
+    }
     // Variables, for compiling only: what they are when the script runs comes from its event.
     let mut scope = Scope::new();
     scope.push("event", ()).push("log", ());
@@ -54,6 +63,36 @@ fn open_comment(text: &str) -> Option<(usize, usize)> {
         return None;
     }
     Scan::of(text).open_comment
+}
+
+/// The first sign outside of text at which editors begin a new line and the parser does not.
+fn line_end(text: &str) -> Option<(usize, usize, char)> {
+    let is_strange = |at: usize, it: char| match it {
+        '\r' => !text[at + 1..].starts_with('\n'),
+        '\u{85}' | '\u{2028}' | '\u{2029}' => true,
+        _ => false,
+    };
+    let mut strange = text
+        .char_indices()
+        .filter(|(at, it)| is_strange(*at, *it))
+        .peekable();
+    strange.peek()?;
+    let scan = Scan::of(text);
+    let texts = scan.tokens.iter().filter(|it| it.kind == Kind::Text);
+    let texts: Vec<_> = texts
+        .map(|it| {
+            let start = it.text.as_ptr() as usize - text.as_ptr() as usize;
+            start..start + it.text.len()
+        })
+        .collect();
+    let is_in_text = |at: usize| {
+        let next = texts.partition_point(|it| it.end <= at);
+        texts.get(next).is_some_and(|it| it.contains(&at))
+    };
+    let (at, sign) = strange.find(|(at, _)| !is_in_text(*at))?;
+    let line_start = text[..at].rfind('\n').map_or(0, |it| it + 1);
+    let line = text[..at].matches('\n').count() + 1;
+    Some((line, text[line_start..at].chars().count() + 1, sign))
 }
 
 /// A finding at a place that Rhai told.

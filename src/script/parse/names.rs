@@ -1,7 +1,7 @@
 //! Names that mean nothing: variables that are not there, functions without brackets, words of the language.
 
 use super::around::{Around, Said};
-use super::scan::Kind;
+use super::scan::{Kind, Token};
 use crate::diagnostic::did_you_mean;
 use crate::script::engine::Engine;
 use crate::script::{foreign, usage};
@@ -80,6 +80,9 @@ fn unknown_variable(around: &Around, name: &str, text: &str) -> Said {
     }
     let known = names_in(text);
     let said = Said::new(format!("there is no variable `{name}`"));
+    if let Some(it) = of_import(around, name) {
+        return it;
+    }
     if known.contains(name) && !is_made_here(around, name) {
         return said.help(format!(
             "it is made in another place: a `fn` sees only its parameters (and `event`), so pass it as one; a block's variables end with its `}}`. A `const` at the top is `global::{name}` in a `fn`"
@@ -98,6 +101,26 @@ fn unknown_variable(around: &Around, name: &str, text: &str) -> Said {
             "make it first: `let {name} = …;`, or write text in quotes: \"{name}\""
         )),
     }
+}
+
+/// `money.vat(1)` of `import "lib/money" as money;`
+fn of_import(around: &Around, name: &str) -> Option<Said> {
+    let is_import = |it: &[Token]| it[0].is("import") && it[2].is("as") && it[3].is(name);
+    if !around.is_behind(".") || !around.scan.tokens.windows(4).any(is_import) {
+        return None;
+    }
+    let what = around.token(2).filter(|it| it.kind == Kind::Word)?.text;
+    let brackets = if around.token(3).is_some_and(|it| it.is("(")) {
+        "(…)"
+    } else {
+        ""
+    };
+    Some(
+        Said::new(format!(
+            "`{name}` is a file that is imported, and not a value"
+        ))
+        .help(format!("write `{name}::{what}{brackets}`")),
+    )
 }
 
 /// `let x = x + 1;`, where `x` is made by this very statement.
@@ -194,6 +217,10 @@ fn function_as_variable(around: &Around, name: &str) -> Option<Said> {
 fn reserved(around: &Around, name: &str) -> Option<Said> {
     let is_of_log = around.is_before(1, ".") && around.is_before(2, "log");
     if is_of_log && let Some((message, help)) = foreign::function(name) {
+        return Some(Said::new(message).help(help));
+    }
+    let is_method = around.is_before(1, ".") && around.is_behind("(");
+    if is_method && let Some((message, help)) = foreign::function(name) {
         return Some(Said::new(message).help(help));
     }
     let said = Said::new(format!(

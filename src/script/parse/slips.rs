@@ -26,6 +26,21 @@ fn special_word(around: &Around, word: &str) -> Option<Said> {
         "--" if first_of_line(it.line) => {
             Some(Said::new("comments begin with `//`").help("write `// …`"))
         }
+        "new" if around.is_before(1, "throw") => {
+            let why = (1..4)
+                .filter_map(|it| around.token(it))
+                .find(|it| it.kind == Kind::Text);
+            let why = why.map_or("\"why\"", |it| it.text);
+            Some(Said::new("there is no `new` here").help(format!("write `throw {why};`")))
+        }
+        "..." if around.bracket().is_some_and(|it| it.is("#{")) => Some(
+            Said::new("`...` means nothing here")
+                .help("to put one map into another write `a + #{ … }`"),
+        ),
+        "..." if around.bracket().is_some_and(|it| it.is("[")) => Some(
+            Said::new("`...` means nothing here")
+                .help("to put one list behind another write `a + b`"),
+        ),
         "new" if around.token(1).is_some_and(|it| it.is("Date")) => Some(
             Said::new("there is no `new Date()` here")
                 .help("write `now()`, or as text `date(now())`: \"2026-11-24\""),
@@ -57,6 +72,10 @@ fn strange_sign(around: &Around) -> Option<Said> {
         }
         '…' => Said::new("`…` only stands for something that is left out")
             .help("write what belongs here"),
+        _ if meant(sign).is_some() => {
+            let meant = meant(sign).unwrap_or_default();
+            Said::new(format!("`{sign}` is no `{meant}`")).help(format!("type it anew: `{meant}`"))
+        }
         _ if sign.is_alphabetic() => Said::new(format!("`{sign}` cannot stand in a name"))
             .help("names have the letters a to z, digits and `_`; in text all letters may stand"),
         _ if sign.is_control() || sign.is_whitespace() || is_invisible(sign) => Said::new(format!(
@@ -66,6 +85,22 @@ fn strange_sign(around: &Around) -> Option<Said> {
         _ => Said::new(format!("`{sign}` means nothing here"))
             .help("it can only stand in text, in quotes"),
     })
+}
+
+/// What a sign of mathematics, or of full width, stands for.
+fn meant(sign: char) -> Option<String> {
+    let text = match sign {
+        '≤' => "<=",
+        '≥' => ">=",
+        '≠' => "!=",
+        '×' | '·' => "*",
+        '÷' => "/",
+        '\u{ff01}'..='\u{ff5e}' if !sign.is_alphanumeric() => {
+            return char::from_u32(u32::from(sign) - 0xfee0).map(String::from);
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 fn is_invisible(it: char) -> bool {

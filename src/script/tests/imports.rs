@@ -122,8 +122,46 @@ fn a_missing_file_is_told_with_what_was_meant() {
     );
     assert_eq!(
         (findings[0].line, findings[0].help.as_deref()),
-        (2, Some("did you mean `scripts/lib/money.rhai`?"))
+        (
+            2,
+            Some("did you mean `scripts/lib/money.rhai`? write `import \"lib/money\" as money;`")
+        )
     );
+}
+
+#[test]
+fn a_path_that_is_not_written_as_imports_are_leads_to_the_one_that_is() {
+    for written in [
+        "scripts/lib/money.rhai",
+        "scripts/lib/money",
+        "./lib/money",
+        "./scripts/lib/money.rhai",
+        "/scripts/lib/money.rhai",
+        "../lib/money",
+    ] {
+        let findings = with_money(&format!("import \"{written}\" as m;")).findings();
+        assert_eq!(
+            findings[0].help.as_deref(),
+            Some("write `import \"lib/money\" as m;`: paths begin in scripts/"),
+            "{written}"
+        );
+    }
+    assert!(
+        with_money("import \"lib/money.rhai\" as m;")
+            .findings()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_dot_behind_an_import_is_told() {
+    let findings = with_money("import \"lib/money\" as m;\nm.vat(1);").findings();
+    let it = &findings[0];
+    assert_eq!(
+        it.message,
+        "`m` is a file that is imported, and not a value"
+    );
+    assert_eq!(it.help.as_deref(), Some("write `m::vat(…)`"));
 }
 
 #[test]

@@ -90,6 +90,16 @@ fn a_missing_semicolon_is_told_where_it_is_missing() {
 }
 
 #[test]
+fn what_ends_a_line_in_editors_alone_is_told() {
+    for end in ["\r", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let script = format!("let a = 1;\n// a comment{end}skip(\"x\");");
+        complains(&script, 2, "ends a line in editors", "Enter");
+        assert!(given(&format!("let a = `x{end}y`;")).findings().is_empty());
+    }
+    assert!(given("let a = 1;\r\n// b\r\n").findings().is_empty());
+}
+
+#[test]
 fn what_is_left_open_is_told() {
     complains(
         "if event.livemode {\n  print(1);\n",

@@ -81,7 +81,12 @@ fn errors_of_a_run_are_told_in_words() {
         "cannot order map and map",
         "sort(|a, b|",
     );
-    fails("retry_in(\"soon\", \"x\");", 1, "no length of time", "10m");
+    fails(
+        "retry_in(\"so\" + \"on\", \"x\");",
+        1,
+        "no length of time",
+        "10m",
+    );
 }
 
 #[test]

@@ -40,12 +40,17 @@ fn money_counts_only_within_its_currency() {
         "",
     );
     fails(
-        "money(12.34, \"eur\");",
+        "money(12.34 + 0, \"eur\");",
         1,
         "whole number",
         "as Stripe sends it",
     );
-    fails("money(12, \"euro\");", 1, "no currency", "three letters");
+    fails(
+        "money(12, \"eur\" + \"o\");",
+        1,
+        "no currency",
+        "three letters",
+    );
     fails(
         "let x = money(1, \"eur\") + 5;",
         1,
@@ -65,7 +70,12 @@ fn times_are_seconds_and_days_are_those_of_utc() {
            print(days_between(parse_date("2024-02-28"), parse_date("2024-03-01")) == 2); print(days_between(1700000000, 1700000000 - 86400) == -1);"#,
     );
     fails("date(1700000000000);", 1, "no time in seconds", "divide");
-    fails("parse_date(\"24.11.2026\");", 1, "no date", "2026-11-24");
+    fails(
+        "parse_date(\"24.11.\" + \"2026\");",
+        1,
+        "no date",
+        "2026-11-24",
+    );
     fails("add_days(0, 9223372036854775807);", 1, "no time", "");
 }
 

@@ -84,7 +84,7 @@ fn a_time_is_text() {
         &endpoint_with("tolerance = 300"),
         "4:13",
         "`tolerance` must be text, this is a whole number",
-        r#"write `tolerance = "5m"`"#,
+        r#"write `tolerance = "300s"`"#,
     );
 }
 
@@ -110,7 +110,84 @@ body_size_max = 2000000",
         ),
         "8:17",
         "`body_size_max` must be text, this is a whole number",
-        r#"write `body_size_max = "1 MiB"`"#,
+        r#"write `body_size_max = "2000000 B"`"#,
+    );
+}
+
+#[test]
+fn what_is_to_be_written_is_made_of_what_is_there() {
+    for (text, at, message, help) in [
+        (
+            file_with("[server]\nconnections_max = \"512\""),
+            "8:19",
+            "`connections_max` must be a whole number, this is text",
+            "write `connections_max = 512`",
+        ),
+        (
+            service_with("rate = 7"),
+            "9:8",
+            "`rate` must be text, this is a whole number",
+            "write `rate = \"7/s\"`",
+        ),
+        (
+            endpoint_with("tolerance = 999999"),
+            "4:13",
+            "`tolerance` must be text, this is a whole number",
+            "write `tolerance = \"5m\"`",
+        ),
+        (
+            file_where("[\"invoice.paid\"]", "[5]"),
+            "5:11",
+            "`events` must be a list of texts, this is a whole number",
+            "write `events = [\"invoice.paid\"]`",
+        ),
+        (
+            handler_with("records = [true]"),
+            "7:12",
+            "`records` must be a list of texts, this is a yes or no",
+            "write `records = [\"invoices\"]`",
+        ),
+        (
+            file_where("[\"whsec_1\"]", "[5]"),
+            "3:20",
+            "`signing_secrets` must be a list of texts, this is a whole number",
+            "write `signing_secrets = [\"${STRIPE_WEBHOOK_SECRET}\"]`",
+        ),
+    ] {
+        refused(&text, at, message, help);
+    }
+}
+
+#[test]
+fn signs_that_are_none_of_toml_are_told() {
+    let quotes = "type it anew: text stands in straight \"double quotes\"";
+    for (lines, at, message, help) in [
+        (
+            "order_by = [“a”]",
+            "7:13",
+            "`“` is a quotation mark of a word processor",
+            quotes,
+        ),
+        (
+            "on_dead = ”block”",
+            "7:11",
+            "`”` is a quotation mark of a word processor",
+            quotes,
+        ),
+        (
+            "on_dead: \"block\"",
+            "7:8",
+            "a key and its value stand apart by `=`",
+            "write `on_dead = …`",
+        ),
+    ] {
+        refused(&handler_with(lines), at, message, help);
+    }
+    refused(
+        &file_with("[[services]]\nurl = \"https://example.com\""),
+        "7:1",
+        "a table has one bracket on each side, and its name: `[[services]]` would be one of several without names",
+        "write `[services.some-name]`",
     );
 }
 
@@ -193,8 +270,8 @@ fn handlers_are_tables_with_names() {
     refused(
         &file_where("[handlers.h]", "[[handlers]]"),
         "4:1",
-        "`handlers` must be tables with names",
-        "give each a name and a table of its own: `[handlers.some-name]`",
+        "a table has one bracket on each side, and its name: `[[handlers]]` would be one of several without names",
+        "write `[handlers.some-name]`",
     );
 }
 

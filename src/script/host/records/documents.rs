@@ -22,6 +22,13 @@ pub(super) fn fields_match(context: &NativeCallContext, body: &str, wanted: &Map
 }
 
 pub(super) fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, HostError> {
+    Ok(RecordKey {
+        collection: collection.0.name.to_string(),
+        id: id_of(id)?,
+    })
+}
+
+pub(in crate::script) fn id_of(id: &Dynamic) -> Result<String, HostError> {
     let Ok(text) = id.as_immutable_string_ref() else {
         return Err(HostError::new(format!("the id of a record has to be text, and this is {}", type_name(id)))
             .help("use an id of the event such as `event.data.object.id`, or make text of it: `id.to_string()`"));
@@ -32,10 +39,7 @@ pub(super) fn key(collection: &Collection, id: &Dynamic) -> Result<RecordKey, Ho
             text.len()
         )));
     }
-    Ok(RecordKey {
-        collection: collection.0.name.to_string(),
-        id: text.to_string(),
-    })
+    Ok(text.to_string())
 }
 
 /// The fields that a script gives to a record. An `id` among them can only be the record's own: another one could never
@@ -63,7 +67,7 @@ fn is_own(id: &Dynamic, key: &RecordKey) -> bool {
         .is_ok_and(|it| it.as_str() == key.id)
 }
 
-pub(super) fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
+pub(in crate::script) fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
     thaw(fields).try_cast::<Map>().ok_or_else(|| {
         HostError::new(format!(
             "`{function}` needs a map of fields, and this is {}",

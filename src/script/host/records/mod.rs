@@ -10,7 +10,8 @@ use crate::script::host::not_granted;
 use crate::script::state::with_run;
 use crate::script::text::type_name;
 use crate::script::{json, limits};
-use documents::{change, fields_match, fields_of, key, map_of, parse, read, shown, write};
+use documents::{change, fields_match, fields_of, key, parse, read, shown, write};
+pub(in crate::script) use documents::{id_of, map_of};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 /// One collection that the handler was given.
@@ -242,30 +243,10 @@ fn find(
     fields: &Dynamic,
     limit: i64,
 ) -> ScriptResult<Array> {
-    let limit_max = limits::FIND_LIMIT_MAX as i64;
     let mut wanted = Map::new();
     let found = with_run(context, |run| {
-        wanted = map_of(fields, "find")?;
-        if !(1..=limit_max).contains(&limit) {
-            return Err(HostError::new(format!(
-                "`find` gives 1 to {limit_max} records, not {limit}"
-            ))
-            .into());
-        }
-        if FIND_FIELDS_MAX < wanted.len() {
-            return Err(HostError::new(format!(
-                "`find` looks at {FIND_FIELDS_MAX} fields at most, not at {}",
-                wanted.len()
-            ))
-            .into());
-        }
-        if wanted.contains_key("id") {
-            return Err(HostError::new(
-                "`find` looks at the fields of records, and the id is none of them",
-            )
-            .help("to have the record with an id write `get(id)`")
-            .into());
-        }
+        wanted = wanted_of(fields)?;
+        let limit = limit_of(limit)?;
         let mut texts = Vec::new();
         for (name, value) in &wanted {
             let text = json::text(value)
@@ -273,16 +254,41 @@ fn find(
             texts.push((name.to_string(), text));
         }
         let is_match = |body: &str| fields_match(context, body, &wanted);
-        run.view.find(
-            &mut *run.world,
-            &it.0.name,
-            &texts,
-            limit as usize,
-            is_match,
-        )
+        run.view
+            .find(&mut *run.world, &it.0.name, &texts, limit, is_match)
     })?;
     found
         .into_iter()
         .map(|(id, body)| Ok(shown(parse(&body).map_err(|it| it.at(context))?, &id)))
         .collect()
+}
+
+/// The fields that `find` looks for.
+pub(in crate::script) fn wanted_of(fields: &Dynamic) -> Result<Map, HostError> {
+    let wanted = map_of(fields, "find")?;
+    if FIND_FIELDS_MAX < wanted.len() {
+        return Err(HostError::new(format!(
+            "`find` looks at {FIND_FIELDS_MAX} fields at most, not at {}",
+            wanted.len()
+        )));
+    }
+    if wanted.contains_key("id") {
+        return Err(HostError::new(
+            "`find` looks at the fields of records, and the id is none of them",
+        )
+        .help("to have the record with an id write `get(id)`"));
+    }
+    Ok(wanted)
+}
+
+pub(in crate::script) fn limit_of(limit: i64) -> Result<usize, HostError> {
+    let limit_max = limits::FIND_LIMIT_MAX;
+    usize::try_from(limit)
+        .ok()
+        .filter(|it| (1..=limit_max).contains(it))
+        .ok_or_else(|| {
+            HostError::new(format!(
+                "`find` gives 1 to {limit_max} records, not {limit}"
+            ))
+        })
 }
