@@ -296,15 +296,13 @@ fn a_run_whose_calls_a_candidate_changed_waits_for_a_person_and_goes_on_with_the
     for (_, event) in &dead {
         assert_eq!(sent(&service, event), [body("a"), body("b")]);
     }
-    let excused = "SELECT count(*) FROM canary_runs WHERE outcome = 'excused'";
-    assert_eq!(host.ledger().number(excused), dead.len() as i64);
+    // Its other calls are why the version before it cannot do them.
+    eventually(IN_TIME, || state_of(&host, 0) == "rolled_back");
     let (again, reuse) = (&dead[0], &dead[1]);
     retry(&host, &again.0, &["--again"]);
     assert_eq!(sent(&service, &again.1), ["a", "b", "c"].map(body));
     retry(&host, &reuse.0, &["--reuse"]);
     assert_eq!(sent(&service, &reuse.1), ["a", "b"].map(body));
-    // Nobody can say whose fault it was.
-    assert_eq!(state_of(&host, 0), "canary");
 }
 
 #[test]

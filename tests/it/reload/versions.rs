@@ -161,7 +161,7 @@ fn open_runs_of_a_renamed_handler_are_moved_and_done() {
         .texts("SELECT CAST(id AS TEXT) FROM runs_open")
         .remove(0);
     let (_, said) = run(&host, &["runs", "retry", &id]);
-    assert!(said.contains("`hookyard runs move OLD NEW`"), "{said}");
+    assert!(said.contains("`hookyard runs move a NEW`"), "{said}");
     let of_a = run(&host, &["versions", "a"]).1;
     assert!(!of_a.contains("  in force"), "{of_a}");
     refused("a", "c", "there is no handler `c`");
