@@ -95,6 +95,19 @@ fn tell_decided(places: &Places, config: &Config, programs: &[Checkable]) {
             ));
         }
         let of_file = program.as_ref().ok().map(|it| it.version());
+        let rolled_back = of_file.filter(|_| pin.is_none()).and_then(|version| {
+            let key = (it.name.to_string(), version.to_owned());
+            Some((version, decisions.rolled_back.get(&key)?))
+        });
+        if let Some((version, why)) = rolled_back.filter(|_| it.canary.is_some()) {
+            remark(&format!(
+                "handler `{}` does not run version {}, which {} holds: its canary rolled it back ({why}; in {}); save a better one",
+                it.name,
+                short(version),
+                it.script,
+                places.data.display()
+            ));
+        }
         if let (Some(stuck), Some(version)) = (
             decisions.stuck.get(&*it.name),
             pin.map(String::as_str).or(of_file),

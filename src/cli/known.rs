@@ -51,6 +51,11 @@ impl<'a> Known<'a> {
 
     /// A script version, or what some begin with.
     pub(super) fn version(&self, begin: &str) -> anyhow::Result<()> {
+        if begin.is_empty() {
+            bail!(
+                "write what a version begins with; `hookyard versions HANDLER` shows those of a handler"
+            );
+        }
         if self.reader.has_version(begin)? || self.has_runs(None, Some(begin))? {
             return Ok(());
         }

@@ -40,10 +40,11 @@ pub(super) fn events(
 ) -> anyhow::Result<Vec<EventRow>> {
     let mut found = reader.events_by_id(id)?;
     if found.is_empty() {
-        bail!(
-            "there is no event `{}`; `hookyard events list` shows the events",
-            word(id)
-        );
+        let instead = match run(id) {
+            Ok(it) => format!("`hookyard runs show {it}` shows the run with that number"),
+            Err(_) => "`hookyard events list` shows the events".to_owned(),
+        };
+        bail!("there is no event `{}`; {instead}", word(id));
     }
     if let Some(scope) = scope {
         let scopes = scopes(&found);
@@ -72,6 +73,17 @@ pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a number from 1".into()),
         Ok(it) => Ok(it),
+    }
+}
+
+/// A run, as the commands name it.
+pub(super) fn run(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(it) if it > 0 => Ok(it),
+        _ if text.starts_with("evt_") => Err(format!(
+            "that is an event; `hookyard why {text}` shows its runs"
+        )),
+        _ => Err("a run is a number, as `hookyard runs list` shows it".into()),
     }
 }
 
@@ -104,6 +116,15 @@ mod tests {
             pattern("invoice*"),
             Err("`*` stands after a dot: write `invoice.*`".into())
         );
+    }
+
+    #[test]
+    fn what_is_no_run_is_told_what_a_run_is() {
+        assert_eq!(run("10001"), Ok(10_001));
+        assert!(run("evt_1").unwrap_err().contains("`hookyard why evt_1`"));
+        for text in ["abc", "0", "-5", ""] {
+            assert!(run(text).unwrap_err().contains("`hookyard runs list`"));
+        }
     }
 
     #[test]

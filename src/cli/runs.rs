@@ -66,7 +66,7 @@ pub(super) struct List {
 
 #[derive(Args)]
 pub(super) struct Show {
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = look::run)]
     id: i64,
     /// Print JSON
     #[arg(long)]
@@ -83,7 +83,7 @@ struct Shown<'a> {
 
 #[derive(Args)]
 pub(super) struct Ids {
-    #[arg(value_name = "RUN", required = true)]
+    #[arg(value_name = "RUN", required = true, value_parser = look::run)]
     ids: Vec<i64>,
 }
 

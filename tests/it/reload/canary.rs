@@ -71,6 +71,9 @@ fn a_bad_version_is_rolled_back_by_itself_and_every_event_is_done() {
         host.log()
     );
     assert!(problems(&host)[0].contains("rolled back"));
+    let checked = host.command(&["check"]).output().unwrap();
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(said.contains("its canary rolled it back"), "{said}");
     // Neither a restart nor a touch brings it back.
     assert!(host.terminate().success());
     host.restart();
