@@ -141,12 +141,18 @@ fn length_while(text: &str, is_in: impl Fn(char) -> bool) -> usize {
     text.find(|it| !is_in(it)).unwrap_or(text.len())
 }
 
+/// What is longer between `${` and `}` is no name of a variable.
+const VARIABLE_BYTES_MAX: usize = 4096;
+
 /// All of a text but what stands around values, `${…}`, and known keys.
 fn values_within(text: &str, offset: usize, found: &mut Vec<Range<usize>>) {
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
         let rest = &text[at..];
-        let variable = rest.strip_prefix("${").and_then(|it| it.find('}'));
+        let variable = rest.strip_prefix("${").and_then(|it| {
+            let mut bytes = it.bytes().take(VARIABLE_BYTES_MAX);
+            bytes.position(|it| it == b'}')
+        });
         if variable.is_some() || next.is_whitespace() || AROUND_VALUES.contains(next) {
             at += variable.map_or(next.len_utf8(), |it| it + "${}".len());
             continue;

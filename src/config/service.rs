@@ -50,7 +50,10 @@ fn read_one(table: &Table<'_>, name: Arc<str>) -> Option<Service> {
     const URL: &str = "\"https://accounting.example.com/api\"";
     let written = table.take("private_network");
     let private_network = written.map_or(Some(false), |it| it.flag());
-    let url = table.must_have("url", URL).and_then(|it| it.text(URL));
+    let url = table.must_have("url", URL).and_then(|it| {
+        it.hide_web_address();
+        it.text(URL)
+    });
     let url = url.and_then(|it| url_of(&it, private_network.unwrap_or(true)));
     let timeout = table.time("timeout", 10 * SECOND, TIMEOUT_LEAST..=10 * MINUTE);
     // It is a part of the whole time, so that a short whole time needs no second line.
@@ -89,11 +92,6 @@ fn url_of(it: &Text<'_>, private_network: bool) -> Option<Url> {
             ),
             "write a shorter one",
         );
-    }
-    if it.value.contains('@') {
-        it.hide();
-    } else {
-        it.hide_behind_host();
     }
     let mut url = match Url::parse(&it.value) {
         Ok(url) => url,

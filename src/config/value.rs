@@ -125,6 +125,16 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Of a web address that stands in the file only scheme and host are shown from here on.
+    pub(super) fn hide_web_address(&self) {
+        match self.inner.get_ref() {
+            DeValue::String(written) if is_variable(written) => {}
+            DeValue::String(written) if written.contains('@') => self.hide(),
+            DeValue::String(_) => self.findings.hide_behind_host(self.at()),
+            _ => {}
+        }
+    }
+
     /// The value is of another kind than its key asks for.
     pub(super) fn is_no(&self, wanted: &str, example: &str) {
         let found = match self.inner.get_ref() {
@@ -136,8 +146,8 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        if let DeValue::Table(_) = self.inner.get_ref() {
-            // Whatever it was meant to be, its fields may be those of a service.
+        if let DeValue::Table(_) | DeValue::Array(_) = self.inner.get_ref() {
+            // Whatever it was meant to be, what is in it may be a service's.
             self.hide();
         }
         let message = format!("`{}` must be {wanted}, this is {found}", self.key);
@@ -153,20 +163,6 @@ impl Text<'_> {
     /// As messages show it: as it stands in the file, since a variable may hold a secret.
     pub(super) fn shown(&self) -> String {
         findings::quoted(self.written)
-    }
-
-    /// Never shows it from here on, if it is a secret that stands in the file itself.
-    pub(super) fn hide(&self) {
-        if !is_variable(self.written) {
-            self.findings.hide(self.at.clone());
-        }
-    }
-
-    /// Of a web address: all behind its host.
-    pub(super) fn hide_behind_host(&self) {
-        if !self.written.contains("${") {
-            self.findings.hide_behind_host(self.at.clone());
-        }
     }
 
     /// What is wrong with it, and what to write instead.

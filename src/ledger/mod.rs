@@ -13,6 +13,7 @@ pub mod once;
 mod queue;
 pub mod request;
 pub mod running;
+pub mod sent_by;
 pub mod sqlite;
 pub mod stuck;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::compress::Packed;
 use super::decision::{ChoiceName, Decision, Needs};
 use super::once::{OnceIntent, OnceKey};
+use super::sent_by::SentBy;
 use super::version_decision::VersionDecision;
 
 /// Store an event with the runs that it gives.
@@ -92,7 +93,7 @@ pub struct Intent {
     pub claim: Claim,
     pub entry: JournalEntry,
     pub reads: Vec<Read>,
-    /// Of a call with a name.
+    /// Of a call whose name the script says; the entry may have one that it says no more.
     pub once: Option<OnceIntent>,
 }
 
@@ -115,9 +116,7 @@ pub struct Settle {
 pub struct JournalEntry {
     /// From 1, in the order in which the run made its calls.
     pub number: i64,
-    /// The last attempt that sent it: the how-manyth of the run's attempts that wrote down a call, from 1. 0 in entries from
-    /// before it was kept.
-    pub sent_by: i64,
+    pub sent_by: SentBy,
     pub state: CallState,
     pub service: String,
     pub method: String,

@@ -30,9 +30,11 @@ pub(super) use under_way::Once;
 /// Bodies of events that memory holds for runs that wait for a service.
 pub(super) const WAITING_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// KiB of what runs that wait for a service have read and were answered so far. One that has more than all of it takes
-/// the whole; for whom there is no room, that one is put off, and reads again.
+/// KiB of what runs have read and were answered so far, from their first call on. For whom there is no room, that one is
+/// put off, and reads again.
 pub(super) const WAITING_SIGHTS_KIB_MAX: usize = 64 * 1024;
+/// Whoever has more takes no more room than this: others would never let it have so much.
+const SIGHT_KIB_COUNTED_MAX: usize = WAITING_SIGHTS_KIB_MAX / 2;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub(super) struct Attempt {
     event: Option<Arc<Event>>,
     /// For the event's body, while it waits for a service.
     room: Option<OwnedSemaphorePermit>,
+    /// For what it has read and was answered.
+    room_for_sight: Option<OwnedSemaphorePermit>,
     /// What `now()` says.
     now: UnixMillis,
     contention: Contention,
@@ -88,6 +92,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         version: program.version().into(),
         event: run.event.clone(),
         room: None,
+        room_for_sight: None,
         sight: Arc::default(),
         now: started_at,
         shared,
@@ -112,6 +117,15 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
     }
     // Others are to have their turn before this one tries again.
     End::Unwritten
+}
+
+fn no_room(service: Arc<str>) -> NotNow {
+    let why =
+        "memory has no room for what it has read and was answered, beside what other runs have";
+    NotNow {
+        service,
+        why: why.into(),
+    }
 }
 
 async fn hold(shared: &Shared, in_force: &InForce, run: &OpenRun, why: String) -> End {
@@ -145,6 +159,7 @@ impl Attempt {
             Vec::new()
         };
         self.sight = Arc::new(Mutex::new(Sight::with(notes, kept)));
+        self.room_for_sight = None;
         let mut is_first = true;
         let mut waiting = None;
         loop {
@@ -164,16 +179,19 @@ impl Attempt {
             self.event = Some(event);
             match way {
                 Way::Needs(request) => {
-                    let Some(_room) = self.room_for_sight() else {
-                        let no_room = NotNow {
-                            service: request.service.into(),
-                            why: "memory has no room for what it has read and was answered, beside other runs that wait for services".into(),
-                        };
-                        return Some(self.put_off(no_room, log).await);
-                    };
+                    let service: Arc<str> = request.service.as_str().into();
+                    if !self.has_room_for_sight() {
+                        return Some(self.put_off(no_room(service), log).await);
+                    }
                     let plan = calls::plan(self, request);
                     self.leave_event();
                     match calls::make(self, plan, &reads).await {
+                        // With what it was answered it waits for its turn on a script thread. A failure is an attempt's.
+                        Called::Answered
+                            if !self.has_room_for_sight() && self.sight().was_answered_well() =>
+                        {
+                            return Some(self.put_off(no_room(service), log).await);
+                        }
                         Called::Answered => {}
                         Called::Stale => return None,
                         Called::Fenced => return Some(End::Fenced),
@@ -237,13 +255,22 @@ impl Attempt {
         }
     }
 
-    /// What it has seen stays in memory while it waits for a service, beside thousands of others: none when there is no
-    /// room for it.
-    fn room_for_sight(&self) -> Option<OwnedSemaphorePermit> {
-        let size_kib = self.sight().size_bytes() / 1024;
-        let size_kib = u32::try_from(size_kib.min(WAITING_SIGHTS_KIB_MAX)).unwrap_or(u32::MAX);
+    /// What it has seen stays in memory from its first call on, beside what thousands of others have: false when there is
+    /// no room for it.
+    fn has_room_for_sight(&mut self) -> bool {
+        let size_kib = (self.sight().size_bytes() / 1024).min(SIGHT_KIB_COUNTED_MAX);
+        let held = self.room_for_sight.as_ref();
+        let more = size_kib.saturating_sub(held.map_or(0, OwnedSemaphorePermit::num_permits));
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
         let room = self.shared.sights_room.clone();
-        room.try_acquire_many_owned(size_kib).ok()
+        let Ok(more) = room.try_acquire_many_owned(more) else {
+            return false;
+        };
+        match &mut self.room_for_sight {
+            Some(it) => it.merge(more),
+            None => self.room_for_sight = Some(more),
+        }
+        true
     }
 
     /// The number of this attempt, from 1.

@@ -3,6 +3,7 @@
 use crate::call::Request;
 use crate::ledger::decision::{ChoiceName, Matching};
 use crate::ledger::request::{CallState, JournalEntry};
+use crate::ledger::sent_by::SentBy;
 use crate::services::Prepared;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(super) struct Journal {
     taken_by: Vec<Option<String>>,
     /// How many of the entries are of earlier attempts: the first ones.
     earlier: usize,
-    attempt: i64,
+    attempt: SentBy,
     matching: Matching,
     size_bytes: usize,
 }
@@ -76,7 +77,14 @@ impl Journal {
         Self {
             taken_by: vec![None; entries.len()],
             earlier: entries.len(),
-            attempt: entries.iter().map(|it| it.sent_by).max().unwrap_or(0) + 1,
+            attempt: SentBy::only(
+                entries
+                    .iter()
+                    .map(|it| it.sent_by.last())
+                    .max()
+                    .unwrap_or(0)
+                    + 1,
+            ),
             size_bytes: entries.iter().map(size_bytes).sum(),
             entries: entries.into_iter().map(Arc::new).collect(),
             matching,
@@ -133,8 +141,10 @@ impl Journal {
         let all: Vec<usize> = (0..self.entries.len()).filter(remembered).collect();
         let is_same = |at: &&usize| asked.is_what(&self.entries[**at], content);
         let is_free = |at: &&usize| self.taken_by[**at].is_none();
-        // Sent by a later attempt, maybe in its place. What the same attempt sent, it sent beside it.
-        let is_since = |it: &JournalEntry, other: &JournalEntry| it.sent_by > other.sent_by;
+        // Sent by a later attempt, maybe in its place, unless there was an attempt that sent them one beside the other.
+        let is_since = |it: &JournalEntry, other: &JournalEntry| {
+            it.sent_by.last() > other.sent_by.last() && !self.is_beside(&it.content, &other.content)
+        };
         // Another call was made since this one failed: sent again, both would happen.
         let replaced_by = |at: usize| {
             let it = &self.entries[at];
@@ -241,8 +251,8 @@ impl Journal {
         self.entries.last().map_or(1, |it| it.number + 1)
     }
 
-    /// Which attempt this is, among those of the run that sent a call.
-    pub(super) fn attempt(&self) -> i64 {
+    /// Which attempt this is, among those of the run that wrote down a call.
+    pub(super) fn attempt(&self) -> SentBy {
         self.attempt
     }
 
@@ -260,6 +270,15 @@ impl Journal {
     /// How many calls with this content came before: part of a new one's key.
     pub(super) fn count_of(&self, content: &str) -> u64 {
         self.count(content, |it| !is_forgotten(it))
+    }
+
+    /// Whether an attempt is known to have sent both.
+    fn is_beside(&self, content: &str, other: &str) -> bool {
+        let attempts_of = |content: &str| {
+            let same = self.entries.iter().filter(|it| it.content == content);
+            same.fold(SentBy::default(), |all, it| all.and(it.sent_by))
+        };
+        attempts_of(content).has_some_of(attempts_of(other))
     }
 
     fn count(&self, content: &str, counts: impl Fn(&JournalEntry) -> bool) -> u64 {

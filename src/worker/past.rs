@@ -80,6 +80,7 @@ mod tests {
     use crate::call::Method;
     use crate::ledger::decision::Matching;
     use crate::ledger::request::CallState;
+    use crate::ledger::sent_by::SentBy;
     use std::collections::BTreeMap;
 
     fn get(path: &str) -> Request {
@@ -108,7 +109,7 @@ mod tests {
     fn entry(number: i64, state: CallState, now: i64, seen: Seen) -> JournalEntry {
         JournalEntry {
             number,
-            sent_by: 1,
+            sent_by: SentBy::only(1),
             state,
             service: "books".into(),
             method: "POST".into(),

@@ -113,6 +113,12 @@ impl Sight {
             .is_some_and(|(_, answer)| answer.as_ref().is_err_and(|it| it.is_passing))
     }
 
+    /// Whether the last call was answered 2xx: asked again, it is answered again, or by the journal.
+    pub(super) fn was_answered_well(&self) -> bool {
+        let last = self.answers.last().and_then(|(_, it)| it.as_ref().ok());
+        last.is_some_and(|it| (200..300).contains(&it.status))
+    }
+
     /// Notes what was done with a call, for the attempt's report.
     pub(super) fn tell(&mut self, told: CallNote) {
         // An attempt that began anew takes its own calls from the journal.

@@ -177,6 +177,8 @@ fn no_secret_is_shown_wherever_it_was_put() {
         service_with("url = \"https://user:TOPSECRET@x/\""),
         file_with("[services.s]\nurl = \"https://x/TOPSECRET?a=TOPSECRET\""),
         file_with("[services.s]\nurl = [\"https://user:TOPSECRET@x\"]"),
+        file_with("[services.s]\nurl = [\"https://x/TOPSECRET\"]"),
+        file_with("[services.s]\nurl = \"http://hooks.example.com/TOPSECRET/${X}\""),
         file_with("[service.s]\nheaders = { a = \"TOPSECRET\" }"),
         file_with("services = { \"A b\" = { headers = { a = \"TOPSECRET\" } } }"),
         file_with("whsec_TOPSECRET"),

@@ -64,7 +64,7 @@ pub(super) fn intent(tables: &mut Tables, it: &Intent) -> Applying<Applied> {
             entry.intended_at.0,
             entry.path,
             entry.once,
-            entry.sent_by,
+            entry.sent_by.0,
         ])?;
     if let Some((name, intent)) = named.filter(|_| written == 1) {
         once::intend(&tables.connection, it.claim.id, entry, name, intent)?;

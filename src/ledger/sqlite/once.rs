@@ -117,7 +117,8 @@ pub(super) fn intend(
     Ok(())
 }
 
-/// Whether nobody but this run, by this entry, has the call of a name that its script does not say any more.
+/// Whether nobody but this run has the call of a name that its script does not say any more: by this entry, or by that of
+/// a run from whose calls it goes on.
 pub(super) fn is_own(
     connection: &Connection,
     service: &str,
@@ -127,9 +128,16 @@ pub(super) fn is_own(
 ) -> rusqlite::Result<bool> {
     let others = connection
         .prepare_cached(
-            "SELECT 1 FROM once WHERE service = ?1 AND name = ?2 AND (run <> ?3 OR number <> ?4 OR state = 'settled')",
+            "SELECT 1 FROM once WHERE service = ?1 AND name = ?2 AND (state = 'settled' OR NOT (run = ?3 AND number = ?4
+               OR idempotency_key = ?5 AND run NOT IN (SELECT id FROM runs_open WHERE id = once.run)))",
         )?
-        .exists(params![service, name, run.0, entry.number])?;
+        .exists(params![
+            service,
+            name,
+            run.0,
+            entry.number,
+            entry.idempotency_key
+        ])?;
     Ok(!others)
 }
 
@@ -142,9 +150,15 @@ pub(super) fn intend_own(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE once SET state = ?5 WHERE service = ?1 AND name = ?2 AND run = ?3 AND number = ?4",
+            "UPDATE once SET run = ?3, number = ?4, state = ?5 WHERE service = ?1 AND name = ?2",
         )?
-        .execute(params![entry.service, name, run.0, entry.number, entry.state.as_str()])?;
+        .execute(params![
+            entry.service,
+            name,
+            run.0,
+            entry.number,
+            entry.state.as_str()
+        ])?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::decision::{Choice, ChoiceName, Decision, Matching, Needs};
+use crate::ledger::sent_by::SentBy;
 
 #[tokio::test]
 async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
@@ -13,7 +14,7 @@ async fn a_call_is_in_the_journal_before_it_is_sent_and_after_it_is_answered() {
     };
     let entry = JournalEntry {
         number: 1,
-        sent_by: 1,
+        sent_by: SentBy::only(1),
         state: CallState::Intended,
         service: "s".into(),
         method: "POST".into(),
@@ -99,7 +100,7 @@ pub(super) async fn with_an_intended_call(scene: &Scene) -> Claim {
     };
     let entry = JournalEntry {
         number: 1,
-        sent_by: 1,
+        sent_by: SentBy::only(1),
         state: CallState::Intended,
         service: "s".into(),
         method: "POST".into(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::call::Answer;
 use crate::ledger::decision::{Choice, Decision, Needs};
 use crate::ledger::once::{OnceCall, OnceIntent, OnceKey};
+use crate::ledger::sent_by::SentBy;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ fn claim(event_seq: i64, epoch: i64) -> Claim {
 fn entry(service: &str, name: &str, key: &str) -> JournalEntry {
     JournalEntry {
         number: 1,
-        sent_by: 1,
+        sent_by: SentBy::only(1),
         state: CallState::Intended,
         service: service.into(),
         method: "POST".into(),
@@ -152,16 +153,16 @@ async fn who_decided_on_what_is_no_longer_so_writes_nothing() {
 async fn a_call_whose_name_is_said_no_more_is_sent_again_only_while_it_is_nobody_elses() {
     let scene = scene().await;
     scene.end(claim(1, 0), "k0", CallState::Unsettled).await;
-    let again = || async {
+    let again = async |of: i64| {
         let intent = Intent {
-            claim: claim(1, 0),
+            claim: claim(of, 0),
             entry: entry("s", "n", "k0"),
             reads: vec![],
             once: None,
         };
         scene.opened.ledger.intent(intent).await.unwrap()
     };
-    assert_eq!(again().await, Applied::Done);
+    assert_eq!(again(1).await, Applied::Done);
     let standing = scene.once("n").unwrap().standing;
     assert!(standing.is_under_way, "others wait for it");
     assert_eq!(standing.state, CallState::Intended);
@@ -169,7 +170,34 @@ async fn a_call_whose_name_is_said_no_more_is_sent_again_only_while_it_is_nobody
     let seen = scene.once("n");
     let taken = scene.intend(claim(2, 0), "k0", seen.as_ref()).await;
     assert_eq!(taken, Applied::Done);
-    assert_eq!(again().await, Applied::Stale);
+    assert_eq!(again(1).await, Applied::Stale);
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_from_the_calls_of_one_that_is_over_has_its_names_too() {
+    let scene = scene().await;
+    scene.end(claim(1, 0), "k0", CallState::Unsettled).await;
+    let again = || async {
+        let intent = Intent {
+            claim: claim(2, 0),
+            entry: entry("s", "n", "k0"),
+            reads: vec![],
+            once: None,
+        };
+        scene.opened.ledger.intent(intent).await.unwrap()
+    };
+    assert_eq!(again().await, Applied::Stale, "while that one is open");
+    let drop = Order::Drop {
+        run: run(1),
+        at: LATER,
+    };
+    scene.order(drop).await.unwrap();
+    assert_eq!(again().await, Applied::Done);
+    let standing = scene.once_for(run(1), "n").unwrap().standing;
+    assert_eq!(
+        (standing.owner, standing.state),
+        (run(2), CallState::Intended)
+    );
 }
 
 #[tokio::test]

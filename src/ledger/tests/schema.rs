@@ -1,6 +1,7 @@
 //! Schemas of earlier and later versions of this program.
 
 use super::*;
+use crate::ledger::sent_by::SentBy;
 
 /// As they are in the program, in order; each test below begins after one of them.
 const MIGRATIONS: [&str; 5] = [
@@ -75,7 +76,10 @@ async fn a_ledger_of_every_earlier_schema_is_brought_up_to_date() {
         assert!(reader.waiting_for_services().unwrap().is_empty());
         let entry = reader.journal(RunId(20_001)).unwrap().remove(0);
         assert_eq!((entry.path, entry.decided), (None, None));
-        assert_eq!((entry.once, entry.given_to, entry.sent_by), (None, None, 0));
+        assert_eq!(
+            (entry.once, entry.given_to, entry.sent_by),
+            (None, None, SentBy::only(1))
+        );
         assert_eq!(reader.once("s", "x", run(1)).unwrap(), None);
         assert!(reader.attempts(RunId(20_001)).unwrap()[0].calls.is_none());
         opened.ledger.close();

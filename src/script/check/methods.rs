@@ -95,7 +95,7 @@ impl Check<'_> {
         let Expr::MethodCall(call, position) = last else {
             return;
         };
-        if !is_event || call.name != "get" {
+        if !is_event || call.name != "get" || self.is_own("get", call.args.len()) {
             return;
         }
         match call.args.as_slice() {

@@ -1,7 +1,7 @@
 //! A call on its way: its turn at the service, written down before it is sent and when it is answered.
 
 use super::super::attempt::Attempt;
-use super::super::outcome::{outcome_unknown, state_after};
+use super::super::outcome::{calls_changed, outcome_unknown, state_after};
 use super::super::past::seen_with;
 use super::super::wire::{NoTurn, turn};
 use super::{Ask, Call, Called, failed, named};
@@ -76,7 +76,7 @@ async fn begin(
     }
     entry.seen = seen_with(entry, &attempt.version, attempt.now(), new);
     entry.state = CallState::Intended;
-    entry.sent_by = attempt.sight().journal.attempt();
+    entry.sent_by = entry.sent_by.and(attempt.sight().journal.attempt());
     entry.version = attempt.version.to_string();
     entry.now = attempt.now();
     call.word = entry.decided.take();
@@ -88,6 +88,13 @@ async fn begin(
     };
     match attempt.shared.ledger.intent(intent).await {
         Ok(Applied::Done) => attempt.end_turn_alone(),
+        // Another run has the call of a name that this script says no more: to look again would change nothing.
+        Ok(Applied::Stale) if call.once.is_none() && call.entry.once.is_some() => {
+            return Err(Called::Dead {
+                why: calls_changed(attempt.run.claim.id, &call.request),
+                needs: Some(Needs::CallsChanged),
+            });
+        }
         Ok(Applied::Stale) => {
             attempt.keep_turn(turn);
             return Err(Called::Stale);

@@ -12,7 +12,7 @@ fn content(body: &str) -> String {
 fn entry(number: i64, body: &str, state: CallState, version: &str) -> JournalEntry {
     JournalEntry {
         number,
-        sent_by: version[1..].parse().unwrap(),
+        sent_by: SentBy::only(version[1..].parse().unwrap()),
         state,
         service: "books".into(),
         method: "POST".into(),
@@ -186,6 +186,17 @@ fn a_failed_call_is_not_sent_again_by_an_edit_taken_back_once_another_was_made_s
         entry(2, "b", CallState::Settled, "v2"),
     ];
     check(&sent_by_both, "v2", &["a"], &["again 1"]);
+    let mut cut_short = [
+        entry(1, "a", CallState::Unsettled, "v1"),
+        entry(2, "b", CallState::Unsettled, "v1"),
+    ];
+    cut_short[0].sent_by = SentBy::only(1).and(SentBy::only(2));
+    check(&cut_short, "v1", &["b"], &["again 2"]);
+    // Each was sent beside the other, if not from the beginning.
+    let (mut made_beside, mut made_later) = (sent_by_both[0].clone(), sent_by_both[1].clone());
+    made_beside.sent_by = SentBy::only(1).and(SentBy::only(2));
+    made_later.sent_by = SentBy::only(2).and(SentBy::only(3));
+    check(&[made_beside, made_later], "v2", &["a"], &["again 1"]);
 }
 
 #[test]
@@ -310,8 +321,11 @@ fn a_call_that_was_refused_is_not_made_anew_once_an_edited_script_made_another()
         entry(2, "b", CallState::Settled, "v2"),
     ];
     check(&beside, "v2", &["a", "b"], &["new", "settled 2"]);
+    // Sent again by an attempt that was cut short before the other.
+    beside[1].sent_by = SentBy::only(2).and(SentBy::only(3));
+    check(&beside, "v2", &["a"], &["new"]);
     // The world changed between two attempts of an unchanged script, and back.
-    beside[1].sent_by = 3;
+    beside[1].sent_by = SentBy::only(3);
     check(&beside, "v2", &["a"], &["settled 2, differs"]);
 }
 

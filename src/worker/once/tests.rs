@@ -1,5 +1,6 @@
 use super::*;
 use crate::ledger::request::CallState::{Intended, Refused, Settled, Unsettled};
+use crate::ledger::sent_by::SentBy;
 
 const ME: RunId = RunId(2);
 const OTHER: RunId = RunId(1);
@@ -19,7 +20,7 @@ fn row(owner: RunId, state: CallState, is_under_way: bool) -> Option<Standing> {
 fn own(name: Option<&str>) -> Option<JournalEntry> {
     Some(JournalEntry {
         number: 1,
-        sent_by: 1,
+        sent_by: SentBy::only(1),
         state: Unsettled,
         service: "books".into(),
         method: "POST".into(),

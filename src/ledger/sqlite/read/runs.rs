@@ -2,6 +2,7 @@
 
 use super::super::super::decision::{ChoiceName, Matching};
 use super::super::super::request::{CallState, JournalEntry, OpenRun};
+use super::super::super::sent_by::SentBy;
 use super::super::order::open_run;
 use super::Reader;
 use crate::clock::UnixMillis;
@@ -212,7 +213,7 @@ impl Reader {
         self.connection
             .prepare_cached(
                 "SELECT number, state, service, method, url, request, content, idempotency_key, version, now, seen,
-                   intended_at, answered_at, answer, path, decided, once, given_to, coalesce(sent_by, 0)
+                   intended_at, answered_at, answer, path, decided, once, given_to, sent_by
                  FROM journal WHERE run = ?1 ORDER BY number",
             )?
             .query_map([run.0], |row| {
@@ -238,7 +239,7 @@ impl Reader {
                     decided: decided.as_deref().and_then(ChoiceName::parse),
                     once: row.get(16)?,
                     given_to: row.get::<_, Option<i64>>(17)?.map(RunId),
-                    sent_by: row.get(18)?,
+                    sent_by: SentBy(row.get(18)?),
                 })
             })?
             .collect()
