@@ -148,10 +148,12 @@ impl Journal {
         // Another call was made since this one failed: sent again, both would happen.
         let replaced_by = |at: usize| {
             let it = &self.entries[at];
+            // Most are settled, of loops that are long.
+            if it.state != CallState::Unsettled {
+                return None;
+            }
             let mut since = all.iter().filter(is_free).copied();
-            since
-                .find(|other| is_since(&self.entries[*other], it))
-                .filter(|_| it.state == CallState::Unsettled)
+            since.find(|other| is_since(&self.entries[*other], it))
         };
         let at_unless_replaced = |at: usize| match (replaced_by(at), matching) {
             (None, _) | (Some(_), Matching::Again { .. }) => Place::At(at),
@@ -263,8 +265,8 @@ impl Journal {
 
     fn last_refused(&self, content: &str) -> Option<&JournalEntry> {
         let mut all = self.entries.iter().rev();
-        let it = all.find(|it| it.content == content && is_forgotten(it))?;
-        Some(it)
+        all.find(|it| it.content == content && is_forgotten(it))
+            .map(Arc::as_ref)
     }
 
     /// How many calls with this content came before: part of a new one's key.
