@@ -1,5 +1,6 @@
 //! Checks files as a reload would, and changes nothing.
 
+use super::choose::programs_of;
 use super::{Files, mistaken};
 use crate::config::{self, Config, Handler, Variable};
 use crate::diagnostic::Diagnostic;
@@ -41,7 +42,7 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
             return bad(problems, warnings);
         }
     };
-    let engine = Engine::new(&config.limits);
+    let engine = engine_for(&config, before);
     let mut warnings = config.warnings.clone();
     let mut problems = files.problems.clone();
     let mut programs = Vec::with_capacity(config.handlers.len());
@@ -160,6 +161,16 @@ pub(super) fn loaded_alike<'a>(
         && old.handler.records == handler.records
         && old.handler.services == handler.services;
     is_alike.then_some(&**old)
+}
+
+/// The one that is there, as long as the limits are the same: each saved script would keep another one.
+pub(super) fn engine_for(config: &Config, before: Option<&InForce>) -> Arc<Engine> {
+    let handlers = before.into_iter().flat_map(InForce::handlers);
+    let mut engines = handlers.flat_map(|it| programs_of(&it.chosen).map(|it| it.engine()));
+    match engines.find(|it| it.is_for(&config.limits)) {
+        Some(it) => it.clone(),
+        None => Engine::new(&config.limits),
+    }
 }
 
 pub(super) fn compile(

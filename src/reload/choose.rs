@@ -1,6 +1,6 @@
 //! Which version of each handler's script takes its runs: that of the files, unless something speaks against it.
 
-use super::check::{compile, loaded_alike};
+use super::check::{compile, engine_for, loaded_alike};
 use super::pins::pinned_line;
 use super::{Report, short};
 use crate::config::{CanaryPolicy, Config, Handler};
@@ -217,7 +217,9 @@ impl<'a> Choice<'a> {
             Some(it) => (it.script().to_owned(), Sources(it.sources().clone())),
             None => (self.kept)(version)?,
         };
-        let engine = self.engine.get_or_init(|| Engine::new(&self.config.limits));
+        let engine = self
+            .engine
+            .get_or_init(|| engine_for(self.config, self.before));
         let mut handler = handler.clone();
         handler.script = script;
         compile(engine, &handler, &sources).ok()

@@ -1,7 +1,7 @@
 //! handlers.toml and all scripts, read whole at one moment.
 
 use super::Rehearsal;
-use super::stamp::{SCRIPTS_MAX, Stamp};
+use super::stamp::Stamp;
 use crate::diagnostic::Diagnostic;
 use crate::script::Sources;
 use sha2::{Digest, Sha256};
@@ -124,8 +124,7 @@ impl Files {
                 Err(it) => problems.push(it.in_file(shown)),
             }
         }
-        if let Some(shown) = found.too_many {
-            let why = format!("there are more than {SCRIPTS_MAX} scripts");
+        if let Some((shown, why)) = found.too_many {
             problems.push(Diagnostic::of_file(shown, why));
         }
         let mut hasher = Sha256::new();

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// The most scripts below the folder.
-pub(super) const SCRIPTS_MAX: usize = 5_000;
+const SCRIPTS_MAX: usize = 5_000;
+/// The most files and folders below scripts/, whatever they are: a link may lead to the whole disk.
+const ENTRIES_MAX: usize = 20_000;
 /// How deep folders below scripts/ may go.
 const DEPTH_MAX: usize = 8;
 /// Two saves can come in one tick of the clock that files are dated with: a younger date vouches for nothing.
@@ -27,8 +29,11 @@ pub struct Stamp {
 #[derive(Default)]
 pub(super) struct Found {
     pub scripts: Vec<(String, PathBuf)>,
-    /// The first one that is one too many.
-    pub too_many: Option<String>,
+    /// The first one that is one too many, and what there is too much of.
+    pub too_many: Option<(String, String)>,
+    entries: usize,
+    /// Device and inode of the folders that are being gone through, one inside the other.
+    open: Vec<(u64, u64)>,
 }
 
 impl Stamp {
@@ -67,7 +72,7 @@ impl Stamp {
         }
         self.named = named;
         let mut found = Found::default();
-        self.walk(location, &location.scripts(), 0, &mut found, &mut hash);
+        self.walk(location, &location.scripts(), &mut found, &mut hash);
         self.hash = hash.digest();
         found
     }
@@ -76,48 +81,61 @@ impl Stamp {
         &mut self,
         location: &Location,
         folder: &Path,
-        depth: usize,
         found: &mut Found,
         hash: &mut Xxh3Default,
     ) {
+        let itself = fs::metadata(folder).map_or((0, 0), |it| (it.dev(), it.ino()));
         // Its inode: a folder that was made anew is another one, and has to be watched.
-        hash.update(&fs::metadata(folder).map_or(0, |it| it.ino()).to_le_bytes());
+        hash.update(&itself.1.to_le_bytes());
+        // A link that leads back to where it lies has nothing that is not there already.
+        if found.open.len() > DEPTH_MAX || found.open.contains(&itself) {
+            return;
+        }
         let Ok(entries) = fs::read_dir(folder) else {
             return;
         };
         let mut paths: Vec<PathBuf> = entries
             .filter_map(|it| it.ok().map(|it| it.path()))
+            .take(ENTRIES_MAX + 1)
             .collect();
         paths.sort();
+        found.open.push(itself);
         for path in paths {
-            let name = path
-                .file_name()
-                .and_then(|it| it.to_str())
-                .unwrap_or_default();
-            // Editors and Kubernetes keep their own things beside the files.
-            if name.starts_with('.') {
-                continue;
+            self.entry(location, path, found, hash);
+            if found.too_many.is_some() {
+                break;
             }
-            let is_script = name.ends_with(".rhai");
-            let Ok(metadata) = fs::metadata(&path) else {
-                if is_script {
-                    hash.update(path.as_os_str().as_encoded_bytes());
-                    found.add(location, path);
-                }
-                continue;
-            };
-            if metadata.is_dir() {
-                if depth < DEPTH_MAX {
-                    self.walk(location, &path, depth + 1, found, hash);
-                }
-            } else if is_script {
+        }
+        found.open.pop();
+    }
+
+    fn entry(
+        &mut self,
+        location: &Location,
+        path: PathBuf,
+        found: &mut Found,
+        hash: &mut Xxh3Default,
+    ) {
+        let name = path.file_name().and_then(|it| it.to_str());
+        let name = name.unwrap_or_default();
+        // Editors and Kubernetes keep their own things beside the files.
+        if name.starts_with('.') {
+            return;
+        }
+        found.count(location, &path);
+        let is_script = name.ends_with(".rhai");
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => self.walk(location, &path, found, hash),
+            Ok(metadata) if is_script => {
                 hash.update(path.as_os_str().as_encoded_bytes());
                 self.note(&metadata, hash);
                 found.add(location, path);
             }
-            if found.too_many.is_some() {
-                return;
+            Err(_) if is_script => {
+                hash.update(path.as_os_str().as_encoded_bytes());
+                found.add(location, path);
             }
+            Ok(_) | Err(_) => {}
         }
     }
 
@@ -143,24 +161,37 @@ impl Stamp {
 }
 
 impl Found {
-    fn add(&mut self, location: &Location, path: PathBuf) {
-        let shown = path
-            .strip_prefix(location.root())
-            .unwrap_or(&path)
-            .display()
-            .to_string();
-        if self.scripts.len() >= SCRIPTS_MAX {
-            self.too_many = Some(shown);
-        } else {
-            self.scripts.push((shown, path));
+    fn count(&mut self, location: &Location, path: &Path) {
+        self.entries += 1;
+        if self.entries > ENTRIES_MAX {
+            let why = format!(
+                "there are more than {ENTRIES_MAX} files and folders in scripts/: does a link lead out of it?"
+            );
+            self.too_many.get_or_insert((shown(location, path), why));
         }
     }
+
+    fn add(&mut self, location: &Location, path: PathBuf) {
+        if self.scripts.len() < SCRIPTS_MAX {
+            self.scripts.push((shown(location, &path), path));
+        } else {
+            let why = format!("there are more than {SCRIPTS_MAX} scripts");
+            self.too_many.get_or_insert((shown(location, &path), why));
+        }
+    }
+}
+
+/// As messages name it.
+fn shown(location: &Location, path: &Path) -> String {
+    let from_root = path.strip_prefix(location.root()).unwrap_or(path);
+    from_root.display().to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::reload::Files;
+    use std::os::unix::fs::symlink;
 
     fn scene() -> (tempfile::TempDir, Location) {
         let dir = tempfile::tempdir().unwrap();
@@ -201,6 +232,39 @@ mod tests {
             happens(dir.path());
             assert_ne!(stamp.again(&location), stamp, "{at}");
         }
+    }
+
+    #[test]
+    fn links_that_lead_back_show_no_script_twice() {
+        let (dir, location) = scene();
+        symlink(".", dir.path().join("scripts/here")).unwrap();
+        symlink("..", dir.path().join("scripts/up")).unwrap();
+        let files = Files::read(&location);
+        assert_eq!(
+            files.sources.0.keys().collect::<Vec<_>>(),
+            ["scripts/a.rhai"]
+        );
+    }
+
+    #[test]
+    fn a_link_to_very_much_is_told_and_not_gone_through() {
+        let (dir, location) = scene();
+        let much = tempfile::tempdir().unwrap();
+        for at in 0..150 {
+            let folder = much.path().join(at.to_string());
+            fs::create_dir(&folder).unwrap();
+            for file in 0..150 {
+                fs::write(folder.join(file.to_string()), "").unwrap();
+            }
+        }
+        symlink(much.path(), dir.path().join("scripts/z")).unwrap();
+        let files = Files::read(&location);
+        assert!(files.sources.0.contains_key("scripts/a.rhai"));
+        let [it] = &files.problems[..] else {
+            panic!("{:?}", files.problems)
+        };
+        assert!(it.file.starts_with("scripts/z/"), "{it:?}");
+        assert!(it.message.contains("more than 20000 files"), "{it:?}");
     }
 
     #[test]

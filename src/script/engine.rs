@@ -1,5 +1,6 @@
-//! The one Rhai engine that all threads share: what it can do is chosen here, one by one, and everything is bounded.
+//! The Rhai engine, and a copy for each thread: what it can do is chosen here, one by one, and everything is bounded.
 
+use super::copies::Copies;
 use super::host::{self, Log, compare};
 use super::modules::ModulesOfThread;
 use super::{limits, state};
@@ -18,10 +19,27 @@ pub struct Engine {
     pub(super) limits: Arc<Limits>,
     /// Every native function, and how many values it takes.
     pub(super) functions: BTreeMap<String, BTreeSet<usize>>,
+    copies: Copies<Arc<Self>>,
 }
 
 impl Engine {
     pub fn new(limits: &Limits) -> Arc<Self> {
+        Self::with_copies(limits, Copies::for_threads(limits.script_threads))
+    }
+
+    /// Whether what it compiles is bounded by these limits.
+    pub fn is_for(&self, limits: &Limits) -> bool {
+        *self.limits == *limits
+    }
+
+    /// The one to run scripts with on this thread.
+    pub(super) fn of_this_thread(self: &Arc<Self>) -> &Arc<Self> {
+        self.copies
+            .of_this_thread(|| Self::with_copies(&self.limits, Copies::none()))
+            .unwrap_or(self)
+    }
+
+    fn with_copies(limits: &Limits, copies: Copies<Arc<Self>>) -> Arc<Self> {
         let mut rhai = rhai::Engine::new_raw();
         set_limits(&mut rhai);
         set_language(&mut rhai);
@@ -33,6 +51,7 @@ impl Engine {
             rhai,
             limits: Arc::new(limits.clone()),
             functions,
+            copies,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Compiles a script with everything that it imports into one immutable program.
 
+use super::copies::Copies;
 use super::engine::Engine;
 use super::imports::{Import, imports_of, line_for};
 use super::modules::{Modules, ModulesOfThread};
@@ -19,13 +20,20 @@ pub struct Sources(pub BTreeMap<String, String>);
 pub struct Program(Arc<Compiled>);
 
 struct Compiled {
-    engine: Arc<Engine>,
     script: String,
     version: String,
-    sources: BTreeMap<String, String>,
+    sources: Sources,
     warnings: Vec<Diagnostic>,
-    ast: AST,
-    modules: Modules,
+    linked: Linked,
+    copies: Copies<Linked>,
+}
+
+/// What runs: the script and what it imports, in one engine.
+#[derive(Clone)]
+pub(super) struct Linked {
+    pub(super) engine: Arc<Engine>,
+    pub(super) ast: AST,
+    pub(super) modules: Modules,
     closures: Closures,
 }
 
@@ -41,27 +49,33 @@ impl Program {
 
     /// The script itself and all that it imports.
     pub fn sources(&self) -> &BTreeMap<String, String> {
-        &self.0.sources
+        &self.0.sources.0
     }
 
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.0.warnings
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.0.engine
+    /// The engine that it was compiled with.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.0.linked.engine
     }
 
-    pub(super) fn ast(&self) -> &AST {
-        &self.0.ast
+    /// What this thread runs. It is compiled again where this thread has no copy yet.
+    pub(super) fn linked(&self) -> &Linked {
+        let it = &*self.0;
+        it.copies
+            .of_this_thread(|| {
+                let engine = it.linked.engine.of_this_thread();
+                // What compiled once does so again.
+                let copy = engine.link(&it.script, engine.read(&it.script, &it.sources).0);
+                copy.unwrap_or_else(|_| it.linked.clone())
+            })
+            .unwrap_or(&it.linked)
     }
 
     pub(super) fn closures(&self) -> &Closures {
-        &self.0.closures
-    }
-
-    pub(super) fn modules(&self) -> &Modules {
-        &self.0.modules
+        &self.linked().closures
     }
 }
 
@@ -90,7 +104,18 @@ impl Engine {
         if findings.iter().any(|it| it.severity == Severity::Error) {
             return Err(findings);
         }
-        self.link(script, units, findings)
+        let version = version_of(&units);
+        let sources = units.iter().map(|it| (it.path.clone(), it.text.clone()));
+        let sources = Sources(sources.collect());
+        let linked = self.link(script, units).map_err(|it| vec![*it])?;
+        Ok(Program(Arc::new(Compiled {
+            script: script.to_owned(),
+            version,
+            sources,
+            warnings: findings,
+            linked,
+            copies: Copies::for_threads(self.limits.script_threads),
+        })))
     }
 
     /// What is wrong with a script, as far as that can be told without knowing what its handler was given.
@@ -104,19 +129,7 @@ impl Engine {
         sources: &Sources,
         grants: Option<&Grants>,
     ) -> (Vec<Unit>, Vec<Diagnostic>) {
-        let mut reader = Reader {
-            engine: self,
-            sources,
-            units: Vec::new(),
-            open: Vec::new(),
-            findings: Vec::new(),
-        };
-        reader.read(script, None);
-        let Reader {
-            units,
-            mut findings,
-            ..
-        } = reader;
+        let (units, mut findings) = self.read(script, sources);
         for unit in &units {
             findings.extend(check::check(
                 self,
@@ -129,18 +142,20 @@ impl Engine {
         (units, findings)
     }
 
-    /// The units stand in the order in which they need each other, the script last.
-    fn link(
-        self: &Arc<Self>,
-        script: &str,
-        units: Vec<Unit>,
-        warnings: Vec<Diagnostic>,
-    ) -> Result<Program, Vec<Diagnostic>> {
-        let version = version_of(&units);
-        let sources = units
-            .iter()
-            .map(|it| (it.path.clone(), it.text.clone()))
-            .collect();
+    /// The script and what it imports, in the order in which they need each other, the script last.
+    fn read(&self, script: &str, sources: &Sources) -> (Vec<Unit>, Vec<Diagnostic>) {
+        let mut reader = Reader {
+            engine: self,
+            sources,
+            units: Vec::new(),
+            open: Vec::new(),
+            findings: Vec::new(),
+        };
+        reader.read(script, None);
+        (reader.units, reader.findings)
+    }
+
+    fn link(self: &Arc<Self>, script: &str, units: Vec<Unit>) -> Result<Linked, Box<Diagnostic>> {
         let closures = closures_of(&units);
         let mut modules = BTreeMap::new();
         let mut main = None;
@@ -152,24 +167,17 @@ impl Engine {
             let _entered = ModulesOfThread::enter(&Arc::new(modules.clone()));
             let module =
                 Module::eval_ast_as_new(Scope::new(), &unit.ast, &self.rhai).map_err(|error| {
-                    vec![Diagnostic::of_file(
-                        &unit.path,
-                        format!("cannot be imported: {error}"),
-                    )]
+                    Diagnostic::of_file(&unit.path, format!("cannot be imported: {error}"))
                 })?;
             modules.insert(unit.path, Shared::new(module));
         }
-        let ast = main.ok_or_else(|| vec![Diagnostic::of_file(script, "there is no such file")])?;
-        Ok(Program(Arc::new(Compiled {
+        let ast = main.ok_or_else(|| Diagnostic::of_file(script, "there is no such file"))?;
+        Ok(Linked {
             engine: Arc::clone(self),
-            script: script.to_owned(),
-            version,
-            sources,
-            warnings,
             ast,
             modules: Arc::new(modules),
             closures,
-        })))
+        })
     }
 }
 

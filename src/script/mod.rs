@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod check;
+mod copies;
 mod engine;
 mod equal;
 mod error;
@@ -41,6 +42,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use host::hang::CAME_BACK;
 
+pub use copies::set_place;
 pub use engine::Engine;
 pub use frozen::{FrozenEvent, freeze};
 pub use library::{Program, Sources, no_such_file};

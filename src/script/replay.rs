@@ -3,7 +3,7 @@
 use super::error::HostError;
 use super::failure::{failure_at, failure_of, place_of, with_place};
 use super::frozen::FrozenEvent;
-use super::library::Program;
+use super::library::{Linked, Program};
 use super::limits::{self, Exceeded};
 use super::modules::ModulesOfThread;
 use super::state::{self, Ending, RunState};
@@ -21,8 +21,10 @@ impl Program {
     ///
     /// Values that are nested deep are freed by recursion: the thread needs a large stack (256 MiB of address space).
     pub fn run(&self, attempt: &Attempt, event: &Arc<FrozenEvent>, world: Box<dyn World>) -> Pass {
+        // Compiled for this thread, if need be, before its time and memory count.
+        let linked = self.linked();
         let started = Instant::now();
-        let limits = Arc::clone(&self.engine().limits);
+        let limits = Arc::clone(&linked.engine.limits);
         let left = limits
             .engine_time_max
             .saturating_sub(world.engine_time_spent());
@@ -39,21 +41,10 @@ impl Program {
             random_ids: 0,
             ending: None,
         }));
-        let evaluated = self.evaluate();
+        let evaluated = evaluate(linked);
         let run = entered.leave();
         let (operations, exceeded) = limits::close();
         self.pass(run, evaluated, operations, exceeded, started)
-    }
-
-    fn evaluate(&self) -> Evaluated {
-        let _modules = ModulesOfThread::enter(self.modules());
-        catch_unwind(AssertUnwindSafe(|| {
-            // The script's value is of no matter; it is dropped in here, where a panic is caught.
-            self.engine()
-                .rhai
-                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), self.ast())
-                .map(drop)
-        }))
     }
 
     fn pass(
@@ -148,4 +139,16 @@ impl Program {
             .help("does a loop never end? Waiting for services does not count; a longer `engine_time_max` in [limits] of handlers.toml allows more"),
         }
     }
+}
+
+fn evaluate(linked: &Linked) -> Evaluated {
+    let _modules = ModulesOfThread::enter(&linked.modules);
+    catch_unwind(AssertUnwindSafe(|| {
+        // The script's value is of no matter; it is dropped in here, where a panic is caught.
+        linked
+            .engine
+            .rhai
+            .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &linked.ast)
+            .map(drop)
+    }))
 }

@@ -28,20 +28,24 @@ impl Entry {
 }
 
 /// A record as the script sees it now.
-pub(super) struct Seen {
-    pub(super) body: Option<String>,
+pub(super) struct Seen<'a> {
+    pub(super) body: Option<&'a str>,
     pub(super) newest_event_at: Option<crate::clock::UnixMillis>,
 }
 
 impl RecordView {
-    pub(super) fn record(&mut self, world: &mut dyn World, key: &RecordKey) -> Result<Seen, Stop> {
+    pub(super) fn record(
+        &mut self,
+        world: &mut dyn World,
+        key: &RecordKey,
+    ) -> Result<Seen<'_>, Stop> {
         if !self.entries.contains_key(key) {
             let found = outside(|| world.record(&key.collection, &key.id))?;
             self.remember(key.clone(), found);
         }
         let entry = &self.entries[key];
         Ok(Seen {
-            body: entry.body.clone(),
+            body: entry.body.as_deref(),
             newest_event_at: entry.newest_event_at,
         })
     }

@@ -7,6 +7,7 @@ use crate::ledger::folder::Folder;
 use crate::ledger::running::Running;
 use crate::ledger::sqlite::read::{ReadError, Reader};
 use crate::run::RunId;
+use crate::script;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -177,6 +178,7 @@ impl Engines {
     }
 
     fn work(self: &Arc<Self>, place: usize, holder: u64, reader: &Arc<Mutex<Reader>>) {
+        script::set_place(place);
         // Fails only where the system forbids it; then scripts merely have the usual priority.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         let rest = || {

@@ -1,5 +1,6 @@
 //! `hookyard records export`
 
+use super::cells::to_cell;
 use super::{Format, body_of, each_record, must_be_known};
 use crate::cli::out::{Out, word};
 use crate::cli::{Places, look};
@@ -7,11 +8,13 @@ use crate::ledger::sqlite::read::Reader;
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// JSON lines are what `records list --json` prints, and `records import` takes them. CSV has a column for every field
-/// that some record has; what is not text stands there as JSON.
+/// that some record has; what is not text stands there as JSON, and a text that a spreadsheet would take for a formula
+/// has a `'` in front, which import takes off.
 #[derive(Args)]
 pub(in crate::cli) struct Export {
     collection: String,
@@ -41,9 +44,8 @@ impl Export {
         })?;
         // The record's own id stands in this column.
         names.remove("id");
-        out.bytes(&line(
-            std::iter::once("id").chain(names.iter().map(String::as_str)),
-        )?)?;
+        let head = std::iter::once("id").chain(names.iter().map(String::as_str));
+        out.bytes(&line(head.map(to_cell))?)?;
         each_record(reader, &self.collection, usize::MAX, |it| {
             let fields = fields(body_of(&it))?;
             ensure!(
@@ -56,7 +58,7 @@ impl Export {
             let cells = names
                 .iter()
                 .map(|name| fields.get(name).map(cell).unwrap_or_default());
-            out.bytes(&line(std::iter::once(it.id.clone()).chain(cells))?)
+            out.bytes(&line(std::iter::once(to_cell(&it.id)).chain(cells))?)
         })
     }
 }
@@ -65,17 +67,22 @@ fn fields(body: &str) -> anyhow::Result<Map<String, Value>> {
     serde_json::from_str(body).context("a record's body cannot be read")
 }
 
-fn cell(value: &Value) -> String {
+fn cell(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(it) => it.clone(),
-        Value::Null => String::new(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::String(it) => to_cell(it),
+        Value::Null => Cow::Borrowed(""),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string().into()
+        }
     }
 }
 
-fn line<T: AsRef<[u8]>>(cells: impl IntoIterator<Item = T>) -> anyhow::Result<Vec<u8>> {
+fn line<'a>(cells: impl IntoIterator<Item = Cow<'a, str>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(cells)?;
+    for it in cells {
+        writer.write_field(it.as_bytes())?;
+    }
+    writer.write_record(None::<&[u8]>)?;
     Ok(writer.into_inner()?)
 }
 
@@ -85,9 +92,11 @@ mod tests {
 
     #[test]
     fn a_cell_is_text_or_json() {
-        let text = |json: &str| cell(&serde_json::from_str(json).unwrap());
+        let text = |json: &str| cell(&serde_json::from_str(json).unwrap()).into_owned();
         assert_eq!(text("\"a\""), "a");
+        assert_eq!(text("\"=a\""), "'=a");
         assert_eq!(text("12"), "12");
+        assert_eq!(text("-1.5e-7"), "-1.5e-7");
         assert_eq!(text("{\"a\":[true]}"), "{\"a\":[true]}");
         assert_eq!(text("null"), "");
     }
@@ -95,7 +104,7 @@ mod tests {
     #[test]
     fn cells_with_commas_and_quotes_are_quoted() {
         assert_eq!(
-            line(["a,b", "c\"d", "e"]).unwrap(),
+            line(["a,b", "c\"d", "e"].map(Cow::Borrowed)).unwrap(),
             b"\"a,b\",\"c\"\"d\",e\n"
         );
     }

@@ -27,7 +27,8 @@ const BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
 const RECORDS_AT_ONCE: usize = 500;
 
 /// A line of a JSON file is `{"id":…,"body":{…}}`, or what `records list --json` and `records export` print. In a CSV
-/// file the column `id` names the record and every other column becomes a text field; an empty cell makes no field.
+/// file the column `id` names the record and every other column becomes a text field; an empty cell makes no field, and
+/// the `'` that an export puts in front of what looks like a formula is taken off.
 #[derive(Args)]
 pub(in crate::cli) struct Import {
     collection: String,

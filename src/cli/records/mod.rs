@@ -1,6 +1,7 @@
 //! `hookyard records`
 
 mod by_hand;
+mod cells;
 mod export;
 mod history;
 mod import;

@@ -155,10 +155,12 @@ fn said(note: &CallNote) -> String {
             format!("{RED}not sent{RED:#}: which of the earlier calls this is, is not certain")
         }
     };
-    let differs = if note.differs {
-        format!(", {YELLOW}matched although its body differs{YELLOW:#}")
-    } else {
-        String::new()
+    let differs = match (note.differs, &note.once) {
+        (false, _) => String::new(),
+        (true, None) => format!(", {YELLOW}matched although its body differs{YELLOW:#}"),
+        (true, Some(_)) => format!(
+            ", {YELLOW}matched by its name although its method, path or body differs{YELLOW:#}"
+        ),
     };
     let decided = note.decided.map_or(String::new(), |it| {
         format!(", decided by an operator (--{})", it.as_str())

@@ -49,11 +49,11 @@ impl Check<'_> {
             ("get" | "remove", [id]) | ("add", [id, ..]) => self.id(id),
             ("set" | "update", [id, fields]) | ("update_if_newer", [id, _, fields]) => {
                 self.id(id);
-                self.literal(fields, |it| records::map_of(it, name).err());
+                self.literal(fields, |it| records::map_of(it.clone(), name).err());
             }
-            ("find", [fields]) => self.literal(fields, |it| records::wanted_of(it).err()),
+            ("find", [fields]) => self.literal(fields, |it| records::wanted_of(it.clone()).err()),
             ("find", [fields, limit]) => {
-                self.literal(fields, |it| records::wanted_of(it).err());
+                self.literal(fields, |it| records::wanted_of(it.clone()).err());
                 self.literal(limit, |it| records::limit_of(it.as_int().ok()?).err());
             }
             _ => {}

@@ -11,7 +11,7 @@ mod write;
 
 pub(super) use exact::{is_json, quote_inexact_numbers};
 pub(super) use names::field_names;
-pub(super) use write::{map_text, text};
+pub(super) use write::{is_kept_as_it_is, map_text, text};
 
 use rhai::Dynamic;
 use serde::de::Error;

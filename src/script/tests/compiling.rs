@@ -63,3 +63,22 @@ fn a_program_keeps_the_bytes_that_were_checked_and_compiles_from_them_to_itself(
     let more = given(&format!("{} ", it.script)).file("scripts/lib/a.rhai", "fn one() { 1 }");
     assert_ne!(more.program().version(), program.version());
 }
+
+#[test]
+fn each_script_thread_runs_a_copy_of_its_own() {
+    let program = given("import \"a\" as a; a::f();")
+        .file("scripts/a.rhai", "fn f() { 1 }")
+        .program();
+    let here = |place| {
+        let program = program.clone();
+        on_script_thread(move || {
+            set_place(place);
+            let linked = program.linked();
+            let modules = Arc::as_ptr(&linked.modules) as usize;
+            (Arc::as_ptr(&linked.engine) as usize, modules)
+        })
+    };
+    let (first, second) = (here(0), here(1));
+    assert!(first.0 != second.0 && first.1 != second.1);
+    assert_eq!((first, second), (here(0), here(1)));
+}

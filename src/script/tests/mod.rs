@@ -17,7 +17,7 @@ mod values;
 
 use super::{
     Attempt, Engine, Failure, Grants, LogLine, Outcome, Pass, Program, Sources, World, WorldError,
-    freeze,
+    freeze, set_place,
 };
 use crate::call::{Answer, Request};
 use crate::clock::UnixMillis;
@@ -118,9 +118,19 @@ impl Given {
             .unwrap_or_else(|findings| panic!("{}", shown(&findings)))
     }
 
+    /// On another thread, which has a copy of its own, the same comes of it.
     fn pass(&self) -> Pass {
         let program = self.program();
-        on_script_thread(|| run(&program, &self.event, self.world()))
+        let pass = on_script_thread(|| run(&program, &self.event, self.world()));
+        if pass.engine_time < Duration::from_millis(50) {
+            let again = on_script_thread(|| {
+                set_place(1);
+                run(&program, &self.event, self.world())
+            });
+            let what = |it: &Pass| format!("{:?} {:?} {}", it.outcome, it.log, it.operations);
+            assert_eq!(what(&pass), what(&again));
+        }
+        pass
     }
 
     fn world(&self) -> Box<MemoryWorld> {

@@ -94,7 +94,10 @@ fn what_is_exported_is_imported_again_the_same() {
             "cus_1",
             json!({ "name": "Zoë, \"the\" first", "note": "two\nlines" }),
         ),
-        ("cus_2", json!({ "name": "北京" })),
+        (
+            "=cus_2",
+            json!({ "name": "=HYPERLINK(\"https://evil.example\")", "@note": "'=北京" }),
+        ),
     ];
     for (id, body) in &bodies {
         said(&host, &["records", "set", "people", id, &body.to_string()]);

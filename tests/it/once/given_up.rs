@@ -67,7 +67,7 @@ fn an_answered_failure_of_a_dead_owner_is_taken_over_with_its_bytes_and_its_key(
     let story = told(&host, &["why", &event], true);
     for part in [
         "once `paid-in_1`",
-        "taken over from run 10001, sent again with the same key, settled, matched although its body differs",
+        "taken over from run 10001, sent again with the same key, settled, matched by its name although its method, path or body differs",
     ] {
         assert!(story.contains(part), "{part} in {story}");
     }

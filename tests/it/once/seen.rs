@@ -20,7 +20,7 @@ fn why_says_whose_answer_it_is_and_that_the_body_was_another() {
         "{story}"
     );
     let story = told(&host, &["why", &second], true);
-    let part = "call  POST /paid/in_1, once `paid-in_1`  answered by run 10001's call, not sent, matched although its body differs";
+    let part = "call  POST /paid/in_1, once `paid-in_1`  answered by run 10001's call, not sent, matched by its name although its method, path or body differs";
     assert!(story.contains(part), "{story}");
     let json = told(&host, &["why", &second, "--json"], true);
     for part in [

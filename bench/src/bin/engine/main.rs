@@ -10,7 +10,7 @@ mod world;
 
 use anyhow::{Context, Result, bail};
 use hookyard::config::Limits;
-use hookyard::script::{Engine, FrozenEvent, Outcome, Program, Sources, freeze};
+use hookyard::script::{Engine, FrozenEvent, Outcome, Program, Sources, freeze, set_place};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
@@ -96,11 +96,22 @@ fn measure() -> Result<()> {
         &us(median(&pairs(&written, &empty, |a, b| a - b)) / 10.0),
         "",
     );
-    let both = two_threads(&whole, &event)?;
+    let mut ours = Vec::new();
+    let mut bares = Vec::new();
+    for _ in 0..ROUNDS {
+        ours.push(two_threads(|| Ok(()), |()| pass(&whole, &event))?);
+        bares.push(two_threads(
+            || bare::Bare::new(script::WHOLE),
+            bare::Bare::run,
+        )?);
+    }
     tell(
         "passes of two threads, of one's",
-        &format!("{both:.2}"),
-        "at once on one shared engine",
+        &format!("{:.2}", median(&ours)),
+        &format!(
+            "{:.2} on Rhai alone, each thread with an engine and a script of its own",
+            median(&bares)
+        ),
     );
     Ok(())
 }
@@ -139,28 +150,36 @@ fn per_turn(mut turn: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(turns))
 }
 
-/// How many times as many passes two threads make as one does.
-fn two_threads(program: &Program, event: &Arc<FrozenEvent>) -> Result<f64> {
-    let mut ratios = Vec::new();
-    for _ in 0..ROUNDS {
-        let alone = per_turn(|| pass(program, event))?;
-        let both = thread::scope(|scope| {
-            let start = || {
-                thread::Builder::new()
-                    .stack_size(STACK_SIZE_BYTES)
-                    .spawn_scoped(scope, || per_turn(|| pass(program, event)))
-            };
-            let threads = [start()?, start()?];
-            let mut rate = 0.0;
-            for it in threads {
-                let took = it.join().unwrap_or_else(|_| bail!("a thread panicked"))?;
-                rate += 1.0 / took;
-            }
-            anyhow::Ok(rate)
-        })?;
-        ratios.push(both * alone);
-    }
-    Ok(median(&ratios))
+/// How many times as many turns two threads make as one does, each with what it made for itself.
+fn two_threads<Own>(
+    own: impl Fn() -> Result<Own> + Sync,
+    turn: impl Fn(&Own) -> Result<()> + Sync,
+) -> Result<f64> {
+    let of_one = {
+        let mine = own()?;
+        per_turn(|| turn(&mine))?
+    };
+    let of_both = thread::scope(|scope| {
+        let start = |place| {
+            thread::Builder::new()
+                .stack_size(STACK_SIZE_BYTES)
+                .spawn_scoped(scope, {
+                    let (own, turn) = (&own, &turn);
+                    move || {
+                        set_place(place);
+                        let mine = own()?;
+                        per_turn(|| turn(&mine))
+                    }
+                })
+        };
+        let threads = [start(0)?, start(1)?];
+        let mut turns_per_us = 0.0;
+        for it in threads {
+            turns_per_us += 1.0 / it.join().unwrap_or_else(|_| bail!("a thread panicked"))?;
+        }
+        anyhow::Ok(turns_per_us)
+    })?;
+    Ok(of_both * of_one)
 }
 
 fn pairs(a: &[f64], b: &[f64], of: impl Fn(f64, f64) -> f64) -> Vec<f64> {

@@ -1,6 +1,7 @@
 //! Records from a CSV file.
 
 use super::Collected;
+use crate::cli::records::cells::from_cell;
 use crate::control::RecordByHand;
 use serde_json::{Map, Value};
 
@@ -12,21 +13,22 @@ pub(super) fn from_csv(collection: &str, text: &str) -> Result<Vec<RecordByHand>
     }
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| why(&error))?.clone();
-    if let [it] = header.iter().collect::<Vec<_>>()[..]
+    let header: Vec<&str> = header.iter().map(from_cell).collect();
+    if let [it] = header[..]
         && it.contains(';')
     {
         return Err("line 1: the cells are divided by `;`; save it as CSV with `,`".into());
     }
-    if let Some(at) = header.iter().position(str::is_empty) {
+    if let Some(at) = header.iter().position(|it| it.is_empty()) {
         return Err(format!(
             "line 1: column {} has no name; name it, or take the column out",
             at + 1
         ));
     }
-    let Some(id_at) = header.iter().position(|it| it == "id") else {
+    let Some(id_at) = header.iter().position(|it| *it == "id") else {
         return Err("line 1: no column is named `id`; it says which record a line is".into());
     };
-    let mut names: Vec<&str> = header.iter().collect();
+    let mut names = header.clone();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|it| it[0] == it[1]) {
         return Err(format!("line 1: two columns are named `{}`", twice[0]));
@@ -40,11 +42,11 @@ pub(super) fn from_csv(collection: &str, text: &str) -> Result<Vec<RecordByHand>
             .zip(row.iter())
             .enumerate()
             .filter(|(at, (_, value))| *at != id_at && !value.is_empty())
-            .map(|(_, (name, value))| (name.to_owned(), value.into()))
+            .map(|(_, (name, value))| ((*name).to_owned(), from_cell(value).into()))
             .collect();
         records.add(
             number,
-            row[id_at].to_owned(),
+            from_cell(&row[id_at]).to_owned(),
             Value::Object(fields).to_string(),
         )?;
     }

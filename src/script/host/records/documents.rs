@@ -45,7 +45,7 @@ pub(in crate::script) fn id_of(id: &Dynamic) -> Result<String, HostError> {
 /// The fields that a script gives to a record. An `id` among them can only be the record's own: another one could never
 /// be read again.
 pub(super) fn fields_of(
-    fields: &Dynamic,
+    fields: Dynamic,
     key: &RecordKey,
     function: &str,
 ) -> Result<Map, HostError> {
@@ -67,11 +67,15 @@ fn is_own(id: &Dynamic, key: &RecordKey) -> bool {
         .is_ok_and(|it| it.as_str() == key.id)
 }
 
-pub(in crate::script) fn map_of(fields: &Dynamic, function: &str) -> Result<Map, HostError> {
-    thaw(fields).try_cast::<Map>().ok_or_else(|| {
+pub(in crate::script) fn map_of(fields: Dynamic, function: &str) -> Result<Map, HostError> {
+    let fields = match fields.is_map() {
+        true => fields,
+        false => thaw(&fields),
+    };
+    fields.try_cast_result::<Map>().map_err(|fields| {
         HostError::new(format!(
             "`{function}` needs a map of fields, and this is {}",
-            type_name(fields)
+            type_name(&fields)
         ))
         .help(format!("write `{function}(…, #{{ status: \"paid\" }})`"))
     })
@@ -84,9 +88,13 @@ pub(super) fn parse(body: &str) -> Result<Map, HostError> {
         .ok_or_else(|| HostError::new("this record is not a JSON object"))
 }
 
-pub(super) fn read(run: &mut RunState, key: &RecordKey) -> Result<Option<Map>, Stop> {
+/// The record's fields, if it is there, and `newest_event_at`.
+pub(super) fn read(
+    run: &mut RunState,
+    key: &RecordKey,
+) -> Result<(Option<Map>, Option<UnixMillis>), Stop> {
     let seen = run.view.record(&mut *run.world, key)?;
-    Ok(seen.body.map(|body| parse(&body)).transpose()?)
+    Ok((seen.body.map(parse).transpose()?, seen.newest_event_at))
 }
 
 /// A record that is read has its id in `id`, whatever an import from elsewhere put there.
@@ -120,9 +128,13 @@ pub(super) fn write(
         .help("keep only the fields that you need")
         .into());
     }
-    let shown = shown(parse(&body)?, &key.id);
+    // What is read back later is what stands in the text.
+    let read_back = match json::is_kept_as_it_is(&map) {
+        true => map,
+        false => parse(&body)?,
+    };
     change(run, key, Some(body), newest)?;
-    Ok(shown)
+    Ok(shown(read_back, &key.id))
 }
 
 pub(super) fn change(

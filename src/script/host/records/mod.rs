@@ -35,7 +35,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn(
             "find",
             |context: NativeCallContext, it: &mut Collection, fields: Dynamic, limit: i64| {
-                find(&context, it, &fields, limit)
+                find(&context, it, fields, limit)
             },
         )
         .register_fn("find", find_all);
@@ -80,8 +80,8 @@ fn get(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> ScriptRe
     with_run(&context, |run| {
         let key = key(it, &id)?;
         match read(run, &key)? {
-            Some(map) => Ok(shown(map, &key.id)),
-            None => Ok(Dynamic::UNIT),
+            (Some(map), _) => Ok(shown(map, &key.id)),
+            (None, _) => Ok(Dynamic::UNIT),
         }
     })
 }
@@ -96,7 +96,7 @@ fn set(
         may_change(&it.0, "set")?;
         let key = key(it, &id)?;
         let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
-        let map = fields_of(&fields, &key, "set")?;
+        let map = fields_of(fields, &key, "set")?;
         write(run, &key, map, newest)
     })
 }
@@ -110,9 +110,9 @@ fn update(
     with_run(&context, |run| {
         may_change(&it.0, "update")?;
         let key = key(it, &id)?;
-        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
-        let mut map = read(run, &key)?.unwrap_or_default();
-        map.extend(fields_of(&fields, &key, "update")?);
+        let (map, newest) = read(run, &key)?;
+        let mut map = map.unwrap_or_default();
+        map.extend(fields_of(fields, &key, "update")?);
         write(run, &key, map, newest)
     })
 }
@@ -140,12 +140,12 @@ fn update_if_newer(
                 ))
                 .help("write `update_if_newer(id, event.created, #{ … })`")
             })?;
-        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
+        let (map, newest) = read(run, &key)?;
         if newest.is_some_and(|newest| at < newest) {
             return Ok(false);
         }
-        let mut map = read(run, &key)?.unwrap_or_default();
-        map.extend(fields_of(&fields, &key, "update_if_newer")?);
+        let mut map = map.unwrap_or_default();
+        map.extend(fields_of(fields, &key, "update_if_newer")?);
         let _ = write(run, &key, map, Some(at))?;
         Ok(true)
     })
@@ -169,8 +169,8 @@ fn add(
                     .into(),
             );
         }
-        let newest = run.view.record(&mut *run.world, &key)?.newest_event_at;
-        let mut map = read(run, &key)?.unwrap_or_default();
+        let (map, newest) = read(run, &key)?;
+        let mut map = map.unwrap_or_default();
         let before = map
             .get(field.as_str())
             .filter(|it| !it.is_unit())
@@ -210,8 +210,8 @@ fn remove(context: NativeCallContext, it: &mut Collection, id: Dynamic) -> Scrip
         may_change(&it.0, "remove")?;
         let key = key(it, &id)?;
         let seen = run.view.record(&mut *run.world, &key)?;
-        let existed = seen.body.is_some();
-        change(run, &key, None, seen.newest_event_at)?;
+        let (existed, newest) = (seen.body.is_some(), seen.newest_event_at);
+        change(run, &key, None, newest)?;
         Ok(existed)
     })
 }
@@ -222,7 +222,7 @@ fn find_all(
     it: &mut Collection,
     fields: Dynamic,
 ) -> ScriptResult<Array> {
-    let found = find(&context, it, &fields, FIND_ALL_MAX + 1)?;
+    let found = find(&context, it, fields, FIND_ALL_MAX + 1)?;
     if found.len() as i64 <= FIND_ALL_MAX {
         return Ok(found);
     }
@@ -240,7 +240,7 @@ const FIND_FIELDS_MAX: usize = 16;
 fn find(
     context: &NativeCallContext,
     it: &Collection,
-    fields: &Dynamic,
+    fields: Dynamic,
     limit: i64,
 ) -> ScriptResult<Array> {
     let mut wanted = Map::new();
@@ -264,7 +264,7 @@ fn find(
 }
 
 /// The fields that `find` looks for.
-pub(in crate::script) fn wanted_of(fields: &Dynamic) -> Result<Map, HostError> {
+pub(in crate::script) fn wanted_of(fields: Dynamic) -> Result<Map, HostError> {
     let wanted = map_of(fields, "find")?;
     if FIND_FIELDS_MAX < wanted.len() {
         return Err(HostError::new(format!(
