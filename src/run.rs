@@ -140,7 +140,8 @@ pub enum Next {
 /// Decides what follows a failed attempt. Pure: the caller brings the time and a random number from 0 to 1.
 ///
 /// The wait doubles with each failure from `first` to `max`, and is then drawn evenly from zero to that ("full jitter"),
-/// so that runs which failed together do not come back together. A service's `Retry-After` is obeyed as it is.
+/// so that runs which failed together do not come back together. It is never shorter than a service's `Retry-After`; a
+/// service that says 0, or whose clock is behind, does not make all attempts come at once.
 pub fn after_failure(
     attempt: u32,
     policy: &RetryPolicy,
@@ -158,7 +159,7 @@ pub fn after_failure(
         .saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1)));
     let jittered = doubled.min(policy.max).mul_f64(random.clamp(0.0, 1.0));
     Next::Wait {
-        until: now.after(retry_after.unwrap_or(jittered)),
+        until: now.after(jittered.max(retry_after.unwrap_or_default())),
     }
 }
 
@@ -205,6 +206,13 @@ mod tests {
     #[test]
     fn a_service_that_says_when_is_obeyed() {
         check(1, Some(120), 0.0, wait(120_000));
+        check(1, Some(120), 1.0, wait(120_000));
+    }
+
+    #[test]
+    fn a_service_that_asks_for_no_wait_shortens_none() {
+        check(2, Some(0), 0.5, wait(5_000));
+        check(2, Some(3), 0.5, wait(5_000));
     }
 
     #[test]

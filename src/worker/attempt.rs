@@ -4,6 +4,7 @@ mod closing;
 mod end;
 mod losses;
 mod pass;
+mod room;
 mod under_way;
 
 use super::Shared;
@@ -22,6 +23,8 @@ use crate::services::NotNow;
 use end::end_of;
 use losses::{Contention, LOSSES_MAX};
 use pass::{NoPass, Passed, Way};
+use room::Place;
+pub(super) use room::Room;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
@@ -29,12 +32,6 @@ pub(super) use under_way::Once;
 
 /// Bodies of events that memory holds for runs that wait for a service.
 pub(super) const WAITING_BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// KiB of what runs have read and were answered so far, from their first call on. For whom there is no room, that one is
-/// put off, and reads again.
-pub(super) const WAITING_SIGHTS_KIB_MAX: usize = 64 * 1024;
-/// Whoever has more takes no more room than this: others would never let it have so much.
-const SIGHT_KIB_COUNTED_MAX: usize = WAITING_SIGHTS_KIB_MAX / 2;
 
 /// What became of a run, as its lane has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +66,7 @@ pub(super) struct Attempt {
     /// For the event's body, while it waits for a service.
     room: Option<OwnedSemaphorePermit>,
     /// For what it has read and was answered.
-    room_for_sight: Option<OwnedSemaphorePermit>,
+    room_for_sight: Place,
     /// What `now()` says.
     now: UnixMillis,
     contention: Contention,
@@ -92,7 +89,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
         version: program.version().into(),
         event: run.event.clone(),
         room: None,
-        room_for_sight: None,
+        room_for_sight: shared.sights_room.place(run.handler.clone()),
         sight: Arc::default(),
         now: started_at,
         shared,
@@ -120,8 +117,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, run: OpenRun, blame: u32) -> En
 }
 
 fn no_room(service: Arc<str>) -> NotNow {
-    let why =
-        "memory has no room for what it has read and was answered, beside what other runs have";
+    let why = "memory has no room for what it has read and was answered, beside what other runs have that wait for services";
     NotNow {
         service,
         why: why.into(),
@@ -159,7 +155,8 @@ impl Attempt {
             Vec::new()
         };
         self.sight = Arc::new(Mutex::new(Sight::with(notes, kept)));
-        self.room_for_sight = None;
+        let handler = self.run.handler.clone();
+        self.room_for_sight = self.shared.sights_room.place(handler);
         let mut is_first = true;
         let mut waiting = None;
         loop {
@@ -258,19 +255,8 @@ impl Attempt {
     /// What it has seen stays in memory from its first call on, beside what thousands of others have: false when there is
     /// no room for it.
     fn has_room_for_sight(&mut self) -> bool {
-        let size_kib = (self.sight().size_bytes() / 1024).min(SIGHT_KIB_COUNTED_MAX);
-        let held = self.room_for_sight.as_ref();
-        let more = size_kib.saturating_sub(held.map_or(0, OwnedSemaphorePermit::num_permits));
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        let room = self.shared.sights_room.clone();
-        let Ok(more) = room.try_acquire_many_owned(more) else {
-            return false;
-        };
-        match &mut self.room_for_sight {
-            Some(it) => it.merge(more),
-            None => self.room_for_sight = Some(more),
-        }
-        true
+        let size_bytes = self.sight().size_bytes();
+        self.room_for_sight.grow(size_bytes)
     }
 
     /// The number of this attempt, from 1.

@@ -33,7 +33,7 @@ use crate::ledger::running::{Running, Suspect};
 use crate::ledger::sqlite::Arrivals;
 use crate::ledger::sqlite::read::Reader;
 pub use alone::Turns;
-use attempt::{Once, WAITING_BODIES_BYTES_MAX, WAITING_SIGHTS_KIB_MAX};
+use attempt::{Once, Room, WAITING_BODIES_BYTES_MAX};
 use engines::Engines;
 pub use lost::Lost;
 use put_off::PutOff;
@@ -77,7 +77,7 @@ struct Shared {
     /// Room for the bodies of events whose runs wait for a service.
     bodies_room: Arc<Semaphore>,
     /// Room, in KiB, for what runs that wait for a service have read and were answered.
-    sights_room: Arc<Semaphore>,
+    sights_room: Arc<Room>,
 }
 
 impl Shared {
@@ -120,7 +120,7 @@ impl Worker {
             once: Once::default(),
             wire: Wire::default(),
             bodies_room: Arc::new(Semaphore::new(WAITING_BODIES_BYTES_MAX)),
-            sights_room: Arc::new(Semaphore::new(WAITING_SIGHTS_KIB_MAX)),
+            sights_room: Arc::default(),
         });
         Ok(Self {
             shared,

@@ -17,14 +17,17 @@ pub(super) fn state_after(
     word: Option<ChoiceName>,
 ) -> CallState {
     let is_unknown = before == Some(CallState::Intended) && word != Some(ChoiceName::Resend);
+    // An earlier sending may have taken effect, whatever came of it: then a new call in its place could do it twice.
+    let is_open = is_unknown || before == Some(CallState::Unsettled);
     match sent {
         Ok(answer) if answer.is_accepted_by(request) => CallState::Settled,
-        // This sending did nothing; one that was never answered may have taken effect all the same.
-        Ok(answer) if is_unknown && !tells_of_earlier(answer.status) => CallState::Intended,
-        Ok(answer) => match answer.status {
-            408 | 409 | 425 | 429 | 500..=599 => CallState::Unsettled,
-            _ => CallState::Refused,
-        },
+        Ok(answer)
+            if is_refusal(answer.status) && (!is_open || tells_of_earlier(answer.status)) =>
+        {
+            CallState::Refused
+        }
+        Ok(_) if is_unknown => CallState::Intended,
+        Ok(_) => CallState::Unsettled,
         // A call that never left leaves things as they were: an earlier sending of it may still have arrived.
         Err(CallError::Refused { .. } | CallError::NotSent { .. }) => {
             before.unwrap_or(CallState::Unsent)
@@ -33,13 +36,16 @@ pub(super) fn state_after(
     }
 }
 
+/// Whether this sending did nothing, and sending it again would come to the same. A redirect is none: it is what many
+/// answer when they have done their work.
+fn is_refusal(status: u16) -> bool {
+    !matches!(status, 408 | 409 | 425 | 429) && (400..=499).contains(&status)
+}
+
 /// Whether a service says by this status that the very same call, with its key, had not taken effect before either: it
 /// has looked at the call, and refuses it. A service that is ill, or somebody on the way to it, has not looked.
 fn tells_of_earlier(status: u16) -> bool {
-    match status {
-        401 | 403 | 404 | 405 | 407 | 408 | 409 | 421 | 423 | 425 | 426 | 429 => false,
-        _ => (400..=499).contains(&status),
-    }
+    is_refusal(status) && !matches!(status, 401 | 403 | 404 | 405 | 407 | 421 | 423 | 426)
 }
 
 /// Why a call that was never answered must not be sent again, if so. `service`: as it is in force; none when it is gone.
@@ -115,21 +121,30 @@ mod tests {
     }
 
     #[test]
-    fn only_answers_that_may_change_leave_a_call_open() {
-        for before in [None, Some(CallState::Unsettled)] {
-            for status in [200, 201, 204, 418] {
-                assert_eq!(after(status, before, None), CallState::Settled, "{status}");
-            }
-            for status in [408, 409, 425, 429, 500, 502, 503] {
-                assert_eq!(
-                    after(status, before, None),
-                    CallState::Unsettled,
-                    "{status}"
-                );
-            }
-            for status in [301, 400, 401, 403, 404, 422] {
-                assert_eq!(after(status, before, None), CallState::Refused, "{status}");
-            }
+    fn only_a_refusal_ends_a_call_that_was_not_made() {
+        for status in [200, 201, 204, 418] {
+            assert_eq!(after(status, None, None), CallState::Settled, "{status}");
+        }
+        for status in [101, 301, 303, 408, 409, 425, 429, 500, 502, 503, 600, 999] {
+            assert_eq!(after(status, None, None), CallState::Unsettled, "{status}");
+        }
+        for status in [400, 401, 403, 404, 422] {
+            assert_eq!(after(status, None, None), CallState::Refused, "{status}");
+        }
+    }
+
+    /// A 500 can come after the work was done, and a 502 from somebody who does not know.
+    #[test]
+    fn what_failed_stays_the_same_call_until_an_answer_tells_of_it() {
+        let failed = |status| after(status, Some(CallState::Unsettled), None);
+        for status in [200, 204, 418] {
+            assert_eq!(failed(status), CallState::Settled, "{status}");
+        }
+        for status in [301, 401, 403, 404, 408, 409, 425, 429, 500, 503] {
+            assert_eq!(failed(status), CallState::Unsettled, "{status}");
+        }
+        for status in [400, 402, 410, 413, 422] {
+            assert_eq!(failed(status), CallState::Refused, "{status}");
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn of_attempt(
     if is_told(story) {
         return notes(attempt)
             .iter()
-            .flat_map(|note| noted(note, row(story, note)))
+            .flat_map(|note| noted(note, row(story, note), is_last_sent(story, attempt, note)))
             .collect();
     }
     let calls = story.journal.iter();
@@ -92,8 +92,18 @@ fn row<'a>(story: &'a RunStory, note: &CallNote) -> Option<&'a CallRow> {
     story.journal.iter().find(|it| it.number == number)
 }
 
+/// Whether what the journal says of a call's answer is of this attempt: no later one has sent it again.
+fn is_last_sent(story: &RunStory, attempt: &AttemptRow, note: &CallNote) -> bool {
+    let later = story
+        .attempts
+        .iter()
+        .filter(|it| attempt.number < it.number);
+    let mut sent = later.flat_map(notes).filter(|it| it.did == Did::SentAgain);
+    !sent.any(|it| it.number == note.number)
+}
+
 /// What an attempt did with a call.
-fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
+fn noted(note: &CallNote, row: Option<&CallRow>, is_last_sent: bool) -> Vec<String> {
     let place = row.map_or(note.path.as_str(), |it| &it.url);
     let number = note.number.map_or(String::new(), |it| format!(" {it}"));
     let once = once(note.once.as_deref());
@@ -106,7 +116,7 @@ fn noted(note: &CallNote, row: Option<&CallRow>) -> Vec<String> {
     let status = note.status.map(|it| format!("answered {it}"));
     match (note.did, row) {
         (Did::New, Some(row)) => {
-            let is_this = note.became.is_some_and(|it| it.as_str() == row.state);
+            let is_this = is_last_sent && note.became.is_some_and(|it| it.as_str() == row.state);
             let answered = status.unwrap_or_else(|| format!("{RED}no answer{RED:#}"));
             let end = match row.answered_at.filter(|_| is_this) {
                 Some(at) => format!("{answered} {} ({} later)", moment(at), waited(row, at)),

@@ -150,14 +150,22 @@ pub(super) fn intend_own(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE once SET run = ?3, number = ?4, state = ?5 WHERE service = ?1 AND name = ?2",
+            "INSERT INTO once (service, name, run, number, state, generation, path, request, content, idempotency_key,
+               intended_at, kept_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?10)
+             ON CONFLICT DO UPDATE SET run = ?3, number = ?4, state = ?5",
         )?
         .execute(params![
             entry.service,
             name,
             run.0,
             entry.number,
-            entry.state.as_str()
+            entry.state.as_str(),
+            entry.path,
+            entry.request,
+            entry.content,
+            entry.idempotency_key,
+            entry.intended_at.0,
         ])?;
     Ok(())
 }
@@ -221,21 +229,33 @@ pub(super) fn end(
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .optional()?;
-            // It was taken over meanwhile: it is settled there, too.
+            // It was taken over meanwhile.
             if let Some(owner) = owner.filter(|it_is| *it_is != (it.claim.id.0, it.number)) {
-                connection
-                    .prepare_cached(
-                        "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4
-                         WHERE run = ?1 AND number = ?2 AND state <> 'settled'",
-                    )?
-                    .execute(params![owner.0, owner.1, it.at.0, answer])?;
+                settle_there(connection, owner, answer, it.at)?;
             }
         }
     }
     Ok(())
 }
 
-/// An operator said that a run's call has taken effect.
+/// What is settled for one is settled for whoever has the call now.
+fn settle_there(
+    connection: &Connection,
+    owner: (i64, i64),
+    answer: Option<&str>,
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE journal SET state = 'settled', answered_at = ?3, answer = ?4
+             WHERE run = ?1 AND number = ?2 AND state <> 'settled'",
+        )?
+        .execute(params![owner.0, owner.1, at.0, answer])?;
+    Ok(())
+}
+
+/// An operator said that a run's call has taken effect. So it has for all who have its name: also if the run goes on from
+/// the calls of another, whose call it was and who is said by now not to have sent it.
 pub(super) fn settle_by_hand(
     connection: &Connection,
     run: RunId,
@@ -243,21 +263,32 @@ pub(super) fn settle_by_hand(
     answer: &str,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
-    let key: Option<(String, String)> = connection
+    let owner: Option<(i64, i64)> = connection
         .prepare_cached(
-            "SELECT service, once FROM journal WHERE run = ?1 AND number = ?2 AND once IS NOT NULL",
+            "UPDATE once SET state = 'settled', answered_at = ?3, answer = ?4, kept_from = ?3
+             FROM (SELECT service AS at_service, once AS its_name, idempotency_key AS its_key
+                   FROM journal WHERE run = ?1 AND number = ?2 AND once IS NOT NULL)
+             WHERE service = at_service AND name = its_name
+               AND (run = ?1 AND number = ?2 OR idempotency_key = its_key AND state <> 'settled')
+             RETURNING run, number",
         )?
-        .query_row([run.0, number], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![run.0, number, at.0, answer], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
-    let Some((service, name)) = key else {
-        return Ok(());
-    };
+    if let Some(owner) = owner {
+        return settle_there(connection, owner, Some(answer), at);
+    }
     connection
         .prepare_cached(
-            "UPDATE once SET state = 'settled', answered_at = ?5, answer = ?6, kept_from = ?5
-             WHERE service = ?1 AND name = ?2 AND run = ?3 AND number = ?4",
+            "INSERT INTO once (service, name, run, number, state, generation, path, request, content, idempotency_key,
+               intended_at, answered_at, answer, kept_from)
+             SELECT service, once, run, number, 'settled', 0, path, request, content, idempotency_key,
+               intended_at, ?3, ?4, ?3
+             FROM journal WHERE run = ?1 AND number = ?2 AND once IS NOT NULL
+             ON CONFLICT DO NOTHING",
         )?
-        .execute(params![service, name, run.0, number, at.0, answer])?;
+        .execute(params![run.0, number, at.0, answer])?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Calls that are made once over all runs, as the ledger keeps them.
 
+mod by_hand;
+
 use super::*;
 use crate::call::Answer;
 use crate::ledger::decision::{Choice, Decision, Needs};
@@ -301,32 +303,6 @@ async fn a_call_that_never_left_leaves_no_trace_and_no_gap() {
         assert_eq!(scene.once("n").unwrap().standing.generation, 1);
         scene.end(claim(2, 0), "k1", CallState::Unsent).await;
     }
-}
-
-#[tokio::test]
-async fn an_operator_settles_it_for_everybody() {
-    let scene = scene().await;
-    scene.give_up(claim(1, 0)).await;
-    let decision = Some(Decision {
-        choice: Choice::Settle {
-            answer: answer(201),
-        },
-        by: "alice".into(),
-        at: LATER,
-    });
-    let order = Order::Retry {
-        run: run(1),
-        decision,
-    };
-    assert_eq!(
-        scene.order(order).await.unwrap(),
-        Ordered::Done { affected: 1 }
-    );
-    let call = scene.once("n").unwrap();
-    assert_eq!(
-        (call.standing.state, call.answer),
-        (CallState::Settled, Some(answer(201)))
-    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ pub(super) mod service;
 mod shared;
 
 use super::Shared;
-use super::attempt::{Once, WAITING_SIGHTS_KIB_MAX};
+use super::attempt::Once;
 use super::engines::Engines;
 use super::lost::Lost;
 use super::wire::Wire;
@@ -143,7 +143,7 @@ impl World {
             once: Once::with_patience(std::time::Duration::from_millis(1)),
             wire: Wire::Model(model.clone()),
             bodies_room: Arc::new(Semaphore::new(0)),
-            sights_room: Arc::new(Semaphore::new(WAITING_SIGHTS_KIB_MAX)),
+            sights_room: Arc::default(),
         });
         Self {
             shared,

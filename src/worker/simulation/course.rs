@@ -148,7 +148,8 @@ impl Course {
         for sql in [
             "SELECT id, handler, state, due_at, waits_for, attempts, epoch, why FROM runs_open",
             "SELECT id, handler, state, attempts, why FROM runs_done",
-            "SELECT run, number, state, decided, idempotency_key, request FROM journal",
+            "SELECT run, number, state, decided, given_to, idempotency_key, request FROM journal",
+            "SELECT 'once', name, run, number, state, generation, idempotency_key FROM once",
             "SELECT run, number, started_at, outcome, substr(version, 1, 12), error FROM attempts",
             "SELECT 'canary', handler, substr(version, 1, 12), began_at FROM canaries",
             "SELECT 'pin', handler, substr(version, 1, 12), pinned_at FROM pins",

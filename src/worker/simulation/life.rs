@@ -1,6 +1,6 @@
 //! One life of the host: from a start on what the disk holds to its end.
 
-use super::super::attempt::{Once, WAITING_SIGHTS_KIB_MAX};
+use super::super::attempt::Once;
 use super::super::engines::Engines;
 use super::super::lost::Lost;
 use super::super::wire::Wire;
@@ -126,7 +126,7 @@ impl Life {
             wire: Wire::default(),
             // For some, and not for all.
             bodies_room: Arc::new(Semaphore::new(2_000)),
-            sights_room: Arc::new(Semaphore::new(WAITING_SIGHTS_KIB_MAX)),
+            sights_room: Arc::default(),
             turns: Arc::default(),
             held_late: Arc::default(),
         });

@@ -132,3 +132,31 @@ fn an_attempt_tells_what_an_operator_decided() {
         ["retry --settle  2023-11-14T22:13:35Z by alice: call 3 has taken effect"]
     );
 }
+
+#[test]
+fn an_attempt_tells_no_time_of_an_answer_that_came_later() {
+    let note = |did: &str| {
+        raw(&format!(
+            "[{{\"number\":1,\"service\":\"accounting\",\"method\":\"POST\",\"path\":\"/paid\",\"did\":\"{did}\",\"became\":\"unsettled\",\"status\":503}}]"
+        ))
+    };
+    let first = AttemptRow {
+        calls: note("new"),
+        ..attempt(1, 10, "failed")
+    };
+    let second = AttemptRow {
+        calls: note("sent_again"),
+        ..attempt(2, 20, "failed")
+    };
+    let mut story = RunStory {
+        run: run("waiting"),
+        attempts: vec![first.clone()],
+        journal: vec![call("unsettled", 12, Some(13))],
+        decisions: vec![],
+        record_changes: vec![],
+    };
+    let told = |story: &RunStory| plain(&of_attempt(story, &first, None))[1].clone();
+    assert!(told(&story).ends_with("later)"), "{}", told(&story));
+    story.attempts.push(second);
+    assert!(told(&story).ends_with("answered 503"), "{}", told(&story));
+}
