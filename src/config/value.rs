@@ -183,12 +183,36 @@ impl Text<'_> {
 
     /// What is said of it, as it stands in the file.
     fn unfilled(&self, said: String) -> String {
-        if self.is_filled_in() && !self.value.is_empty() {
-            said.replace(&self.value, self.written)
+        if self.is_filled_in() {
+            put_back(&said, &self.value, self.written)
         } else {
             said
         }
     }
+}
+
+/// What has fewer characters can stand inside of the host's own words too.
+const CHARS_FOUND_ANYWHERE: usize = 6;
+
+/// Writes what stands in the file in the place of its value; of a short one only where it is a word by itself.
+fn put_back(said: &str, value: &str, written: &str) -> String {
+    if value.trim().is_empty() {
+        return said.to_owned();
+    }
+    let is_anywhere = value.chars().count() >= CHARS_FOUND_ANYWHERE;
+    let is_outside = |it: Option<char>| is_anywhere || !it.is_some_and(char::is_alphanumeric);
+    let mut out = String::new();
+    let mut told = 0;
+    for (at, _) in said.match_indices(value) {
+        let end = at + value.len();
+        let is_word =
+            is_outside(said[..at].chars().next_back()) && is_outside(said[end..].chars().next());
+        out.push_str(&said[told..at]);
+        out.push_str(if is_word { written } else { value });
+        told = end;
+    }
+    out.push_str(&said[told..]);
+    out
 }
 
 fn hide(it: &Spanned<DeValue<'_>>, findings: &Findings<'_>) {
@@ -212,4 +236,24 @@ fn is_variable(written: &str) -> bool {
         .unwrap_or(written);
     let inner = bare.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
     inner.is_some_and(|it| !it.contains('}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_value_is_put_back_where_it_is_a_word_and_a_long_one_everywhere() {
+        let put_back = |said, value| put_back(said, value, "${X}");
+        assert_eq!(
+            put_back("`5` is no time, such as \"5m\"; without it 5", "5"),
+            "`${X}` is no time, such as \"5m\"; without it ${X}"
+        );
+        assert_eq!(
+            put_back("write the whole address: a", "a"),
+            "write the whole address: ${X}"
+        );
+        assert_eq!(put_back("a secret is empty", " "), "a secret is empty");
+        assert_eq!(put_back("xsecret1m, secret1", "secret1"), "x${X}m, ${X}");
+    }
 }
