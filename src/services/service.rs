@@ -6,8 +6,9 @@ use super::dial::Connector;
 use super::gate::{Gate, Turn, Verdict};
 use super::guard::Guard;
 use super::tls::Tls;
-use super::{CallError, Prepared, Room, Sent, prepared};
+use super::{CallError, Prepared, Room, Sent, prepared, retry_after};
 use crate::call::{Answer, Request};
+use crate::clock::{Clock, SystemClock};
 use crate::config;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
@@ -181,11 +182,17 @@ fn verdict(outcome: &Result<Answer, CallError>, accept: &[u16]) -> Verdict {
     match answer.status {
         it if accept.contains(&it) => Verdict::Well,
         // It says itself when the next call may come.
-        429 if answer.headers.contains_key("retry-after") => Verdict::Neither,
+        429 if asked_wait(answer).is_some() => Verdict::Neither,
         429 => failed("it answered 429 and does not say for how long".to_owned()),
         it @ 500..=599 => failed(format!("it answered {it}")),
         _ => Verdict::Well,
     }
+}
+
+/// How long the service asks us to wait. Words that nobody can read ask for nothing.
+fn asked_wait(answer: &Answer) -> Option<Duration> {
+    let header = answer.headers.get("retry-after")?;
+    retry_after(header, SystemClock.now())
 }
 
 /// What can be said of a service's URL without asking anybody.

@@ -126,12 +126,26 @@ async fn no_connection_makes_a_service_ill_whoever_calls_and_a_429_with_a_time_d
     for run in 0..10 {
         assert_eq!(call(&services, run).await.not_now, None);
     }
-    let fake = Fake::saying(&[text(&busy.replace("retry-after", "x-nothing"))]).await;
-    let services = watched(&fake.url());
-    for run in 0..3 {
-        call(&services, run).await;
+}
+
+#[tokio::test]
+async fn a_429_that_does_not_say_for_how_long_makes_a_service_ill() {
+    for header in [
+        "x-nothing: 1",
+        "retry-after: soon",
+        "retry-after: -5",
+        "retry-after: 1.5",
+        "retry-after:",
+        "retry-after: 1\r\nretry-after: 1",
+    ] {
+        let busy = format!("HTTP/1.1 429 Slow\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+        let fake = Fake::saying(&[text(&busy)]).await;
+        let services = watched(&fake.url());
+        for run in 0..3 {
+            call(&services, run).await;
+        }
+        assert_eq!(services.room("books"), Room::None, "{header}");
     }
-    assert_eq!(services.room("books"), Room::None);
 }
 
 #[tokio::test]
