@@ -1,6 +1,6 @@
 //! A service's gate: whether it is well, and whose turn it is to call it.
 
-use super::breaker::{Breaker, Failure, Illness, Leave, State, Turned};
+use super::breaker::{Breaker, Counts, Failure, Illness, Leave, State, Turned};
 use super::line::Line;
 use crate::config;
 use crate::run::RunId;
@@ -213,17 +213,22 @@ impl Gate {
         if !breaker.is_ill_for(leave) {
             return None;
         }
-        let was_ill = || format!("service `{}` was ill: {}", self.service, failure.why);
-        Some(self.not_now(self.ill(breaker, now).unwrap_or_else(was_ill)))
+        let why = match (self.ill(breaker, now), failure.counts) {
+            (Some(why), _) => why,
+            // It is well by now. Runs that were put off go on at once, and this one is to wait as long as it was told.
+            (None, Counts::Never) => return None,
+            (None, Counts::Always | Counts::OnceForEachRun) => {
+                format!("service `{}` was ill: {}", self.service, failure.why)
+            }
+        };
+        Some(self.not_now(why))
     }
 
     /// What there is to say of a service that is ill.
     pub(super) fn ill(&self, breaker: &Breaker, now: Instant) -> Option<String> {
         match breaker.state() {
             State::Closed { .. } => None,
-            State::Open(illness) | State::HalfOpen { illness, .. } => {
-                Some(self.is_ill(illness, now))
-            }
+            State::Open(illness) | State::HalfOpen(illness) => Some(self.is_ill(illness, now)),
         }
     }
 
@@ -316,7 +321,7 @@ impl fmt::Debug for Turn {
 }
 
 /// Whole seconds, rounded up.
-fn shown(time: Duration) -> String {
+pub(super) fn shown(time: Duration) -> String {
     let s = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     humantime::format_duration(Duration::from_secs(s)).to_string()
 }

@@ -89,6 +89,73 @@ async fn once_a_look_succeeds_the_others_follow() {
     check(&post(&services).await, "200 well");
 }
 
+/// Answers 500 three times, and then so.
+async fn ill_then(answer: &'static str) -> Fake {
+    let count = Arc::new(AtomicUsize::new(0));
+    Fake::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0..3 => vec![text("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")],
+        _ => vec![text(answer)],
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_look_that_is_told_to_wait_lets_nobody_follow_and_spends_no_attempt() {
+    for (answer, why) in [
+        (
+            "HTTP/1.1 429 Slow\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n",
+            "it answered 429 and asks for a wait of 1m",
+        ),
+        (
+            "HTTP/1.1 503 No\r\nretry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\ncontent-length: 0\r\n\r\n",
+            "it answered 503 and asks for a wait of 1day",
+        ),
+    ] {
+        let fake = ill_then(answer).await;
+        let services = watched(&fake.url());
+        for run in 1..=3 {
+            call(&services, run).await;
+        }
+        tokio::time::sleep(FIRST).await;
+        let look = call(&services, 4).await.not_now.unwrap();
+        assert!(look.why.contains(why), "{}", look.why);
+        // Longer than `max`, and not as long as the service asks for.
+        for _ in 0..6 {
+            tokio::time::sleep(FIRST / 2).await;
+            assert_eq!(services.room("books"), Room::None);
+            assert!(call(&services, 5).await.not_now.is_some());
+        }
+        assert_eq!(fake.requests().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_429_to_a_call_that_was_under_way_when_its_service_fell_ill_spends_no_attempt() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let fake = Fake::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => vec![
+            Say::Wait(Duration::from_millis(300)),
+            text("HTTP/1.1 429 Slow\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"),
+        ],
+        _ => vec![text("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")],
+    })
+    .await;
+    let services = watched(&fake.url());
+    let early = tokio::spawn({
+        let services = services.clone();
+        async move { call(&services, 0).await.not_now }
+    });
+    while fake.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for run in 1..=3 {
+        call(&services, run).await;
+    }
+    assert!(early.await.unwrap().is_some());
+    tokio::time::sleep(FIRST).await;
+    assert_eq!(services.room("books"), Room::None, "not for a minute");
+}
+
 #[tokio::test]
 async fn calls_that_wait_for_their_turn_when_their_service_falls_ill_are_put_off_unsent() {
     let fake = Fake::saying(&[
