@@ -193,6 +193,13 @@ impl Breaker {
         &self.state
     }
 
+    pub(super) fn illness(&self) -> Option<&Illness> {
+        match &self.state {
+            State::Closed { .. } => None,
+            State::Open(illness) | State::HalfOpen(illness) => Some(illness),
+        }
+    }
+
     /// The illness that is, or that has come over this call's service since it was let go.
     pub(super) fn is_ill_for(&self, leave: Leave) -> bool {
         match &self.state {

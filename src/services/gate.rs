@@ -1,6 +1,6 @@
 //! A service's gate: whether it is well, and whose turn it is to call it.
 
-use super::breaker::{Breaker, Counts, Failure, Illness, Leave, State, Turned};
+use super::breaker::{Breaker, Counts, Failure, Illness, Leave, Turned};
 use super::line::Line;
 use crate::config;
 use crate::run::RunId;
@@ -111,7 +111,7 @@ impl Gate {
         let now = Instant::now();
         let leave = match inner.breaker.ask(now) {
             Ok(it) => it,
-            Err(illness) => return Err(self.not_now(self.is_ill(illness, now))),
+            Err(illness) => return Err(self.not_now(self.is_ill(illness))),
         };
         let (tell, told) = oneshot::channel();
         let waiting = Waiting {
@@ -177,13 +177,14 @@ impl Gate {
         };
         let put_off = match &verdict {
             Verdict::Well | Verdict::Neither => None,
-            Verdict::Failed(failure) => self.put_off(&inner.breaker, leave, failure, now),
+            Verdict::Failed(failure) => self.put_off(&inner.breaker, leave, failure),
         };
         let service = &self.service;
         match turned {
             Turned::No => {}
             Turned::Ill => {
-                let why = self.ill(&inner.breaker, now).unwrap_or_default();
+                let illness = inner.breaker.illness();
+                let why = illness.map(|it| self.is_ill(it)).unwrap_or_default();
                 let waiting = inner.line.clear();
                 drop(inner);
                 warn!(service = %service, waiting = waiting.len(), "{why}; runs that need it wait");
@@ -203,18 +204,12 @@ impl Gate {
     }
 
     /// Why the run of a call that failed is to wait, if not for its own sake.
-    fn put_off(
-        &self,
-        breaker: &Breaker,
-        leave: Leave,
-        failure: &Failure,
-        now: Instant,
-    ) -> Option<NotNow> {
+    fn put_off(&self, breaker: &Breaker, leave: Leave, failure: &Failure) -> Option<NotNow> {
         if !breaker.is_ill_for(leave) {
             return None;
         }
-        let why = match (self.ill(breaker, now), failure.counts) {
-            (Some(why), _) => why,
+        let why = match (breaker.illness(), failure.counts) {
+            (Some(illness), _) => self.is_ill(illness),
             // It is well by now. Runs that were put off go on at once, and this one is to wait as long as it was told.
             (None, Counts::Never) => return None,
             (None, Counts::Always | Counts::OnceForEachRun) => {
@@ -224,25 +219,21 @@ impl Gate {
         Some(self.not_now(why))
     }
 
-    /// What there is to say of a service that is ill.
+    /// What there is to say just now of a service that is ill.
     pub(super) fn ill(&self, breaker: &Breaker, now: Instant) -> Option<String> {
-        match breaker.state() {
-            State::Closed { .. } => None,
-            State::Open(illness) | State::HalfOpen(illness) => Some(self.is_ill(illness, now)),
-        }
+        let illness = breaker.illness()?;
+        let left = illness.look_at.saturating_duration_since(now);
+        let next = if left.is_zero() {
+            "the next call looks whether it is well".to_owned()
+        } else {
+            format!("next look in {}", shown(left))
+        };
+        Some(format!("{}; {next}", self.is_ill(illness)))
     }
 
-    fn is_ill(&self, illness: &Illness, now: Instant) -> String {
-        let (service, why) = (&self.service, &illness.why);
-        let left = illness.look_at.saturating_duration_since(now);
-        if left.is_zero() {
-            format!("service `{service}` is ill: {why}; the next call looks whether it is well")
-        } else {
-            format!(
-                "service `{service}` is ill: {why}; next look in {}",
-                shown(left)
-            )
-        }
+    /// Without a time that runs on: runs keep these words for as long as they wait.
+    fn is_ill(&self, illness: &Illness) -> String {
+        format!("service `{}` is ill: {}", self.service, illness.why)
     }
 
     fn not_now(&self, why: String) -> NotNow {
@@ -280,9 +271,9 @@ impl Turn {
         let now = Instant::now();
         if inner.breaker.is_ill_for(self.leave)
             && !self.leave.is_look
-            && let Some(why) = self.gate.ill(&inner.breaker, now)
+            && let Some(illness) = inner.breaker.illness()
         {
-            return Err(self.gate.not_now(why));
+            return Err(self.gate.not_now(self.gate.is_ill(illness)));
         }
         inner.line.sent(now);
         self.is_sent = true;

@@ -52,7 +52,7 @@ async fn switched() -> (Fake, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn an_ill_service_is_sent_nothing_and_says_why_and_when_it_is_asked_again() {
+async fn an_ill_service_is_sent_nothing_and_says_why_and_to_whoever_asks_when_it_is_asked_again() {
     let (fake, _) = switched().await;
     let services = watched(&fake.url());
     for run in 1..=2 {
@@ -60,12 +60,16 @@ async fn an_ill_service_is_sent_nothing_and_says_why_and_when_it_is_asked_again(
     }
     let third = call(&services, 3).await.not_now.unwrap();
     assert_eq!(
-        third.why,
-        "service `books` is ill: it answered 500; next look in 1s"
+        third.why, "service `books` is ill: it answered 500",
+        "it is kept with the run, where no time runs on"
+    );
+    assert_eq!(
+        services.ill(),
+        ["service `books` is ill: it answered 500; next look in 1s"]
     );
     assert_eq!(services.room("books"), Room::None);
     for run in 4..50 {
-        assert!(call(&services, run).await.not_now.is_some());
+        assert_eq!(call(&services, run).await.not_now.unwrap(), third);
     }
     assert_eq!(fake.requests().len(), 3);
 }
