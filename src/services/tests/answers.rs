@@ -1,6 +1,7 @@
 use super::fake::{Fake, Say, bytes, ok, text};
 use super::{check, get, post, request, send, service, services};
 use crate::call::Method;
+use crate::services::client::ANSWER_HEAD_BYTES_MAX;
 use std::time::Duration;
 
 #[tokio::test]
@@ -190,6 +191,42 @@ async fn headers_are_kept_up_to_a_bound() {
         "{size_bytes}"
     );
     assert_eq!(answer.headers["a"], "1");
+}
+
+/// The bytes of a head that is `size_bytes` long, in pieces.
+fn head_of(size_bytes: usize, piece_size_bytes: usize) -> Vec<Say> {
+    let (before, after) = ("HTTP/1.1 200 OK\r\na: ", "\r\ncontent-length: 2\r\n\r\n");
+    let value = "v".repeat(size_bytes - before.len() - after.len());
+    let head = format!("{before}{value}{after}");
+    let mut says = Vec::new();
+    for piece in head.as_bytes().chunks(piece_size_bytes) {
+        says.extend([
+            Say::Bytes(piece.to_vec()),
+            Say::Wait(Duration::from_millis(2)),
+        ]);
+    }
+    says.push(text("ok"));
+    says
+}
+
+#[tokio::test]
+async fn the_bound_of_a_head_is_the_same_however_it_comes() {
+    for piece_size_bytes in [1_000, 16_000, 200_000] {
+        for (size_bytes, expected) in [
+            (ANSWER_HEAD_BYTES_MAX, "200 ok"),
+            (
+                ANSWER_HEAD_BYTES_MAX + 1,
+                "unknown: service `books`: sent, but the answer is no HTTP that we can read (its head is over 64 KiB",
+            ),
+            (
+                100_000,
+                "unknown: service `books`: sent, but the answer is no HTTP that we can read (its head is over 64 KiB",
+            ),
+        ] {
+            let fake = Fake::saying(&head_of(size_bytes, piece_size_bytes)).await;
+            check(&get(&services(service(&fake.url()))).await, expected);
+        }
+    }
 }
 
 #[tokio::test]
