@@ -1,6 +1,7 @@
 //! Reads what a service answered, within bounds.
 
 use super::client::Until;
+use super::tls::tls_error;
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use http::HeaderMap;
@@ -9,6 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The most bytes of names and values that an answer's headers keep; what comes after is left out.
@@ -65,7 +68,7 @@ async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<Strin
         let frame = match tokio::time::timeout_at(bounds.until.moment, body.frame()).await {
             Ok(None) => return (bytes, None),
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => break "the connection was cut before its end".to_owned(),
+            Ok(Some(Err(error))) => break broken(&error),
             Err(_) => {
                 break format!("it did not end within {}", bounds.until.shown);
             }
@@ -80,6 +83,25 @@ async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<Strin
     };
     bytes.truncate(PARTIAL_BODY_BYTES_MAX);
     (bytes, Some(missing))
+}
+
+/// Who ended the body, in words: whoever cut the connection, or we, because of what came.
+fn broken(error: &hyper::Error) -> String {
+    let cause = std::iter::successors(error.source(), |&it| it.source())
+        .find_map(|it| it.downcast_ref::<io::Error>());
+    match cause {
+        Some(it) if tls_error(it).is_some() => {
+            format!("its TLS connection broke before its end: {it}")
+        }
+        // hyper's words for framing that is none, and for more of it than it takes.
+        Some(it) if it.kind() == ErrorKind::InvalidInput => {
+            format!("its answer breaks the rules of HTTP: {it}")
+        }
+        Some(it) if it.kind() == ErrorKind::InvalidData => {
+            format!("its answer breaks the rules of HTTP or the bounds that we set to them: {it}")
+        }
+        Some(_) | None => "the connection was cut before its end".to_owned(),
+    }
 }
 
 /// We ask for none; bytes in one would be given to a script as if they were text.

@@ -140,7 +140,7 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
         ),
         (
             vec![text(chunks), text("no chunk\r\n")],
-            "200 body missing: the connection was cut",
+            "200 body missing: its answer breaks the rules of HTTP: Invalid chunk size line",
         ),
         (
             vec![text(head), late],
@@ -152,6 +152,28 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
         let answer = post(&services(hasty.clone())).await;
         check(&answer, expected);
         assert_eq!(answer.unwrap().text, "012", "what came is kept for people");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_we_refuse_is_not_told_as_one_that_was_cut() {
+    let broken = "its answer breaks the rules of HTTP: ";
+    let beyond = "its answer breaks the rules of HTTP or the bounds that we set to them: ";
+    let trailers: String = (0..500).map(|it| format!("x-{it}: 1\r\n")).collect();
+    for (rest, why) in [
+        ("zz\r\n".to_owned(), broken),
+        ("3\r\nabcdef\r\n".to_owned(), broken),
+        ("0\r\nno trailer\r\n\r\n".to_owned(), broken),
+        ("fffffffffffffffff\r\n".to_owned(), beyond),
+        (format!("3;{}\r\nabc\r\n", "x".repeat(20_000)), beyond),
+        (format!("0\r\n{trailers}\r\n"), beyond),
+    ] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{rest}"
+        ))])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await;
+        check(&answer, &format!("200 body missing: {why}"));
     }
 }
 
