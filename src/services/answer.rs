@@ -5,7 +5,7 @@ use super::tls::tls_error;
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, SET_COOKIE};
+use http::header::{CONTENT_ENCODING, HeaderName, SET_COOKIE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::borrow::Cow;
@@ -18,6 +18,8 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(super) const ANSWER_HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// How much is kept of a body that is not whole, for people to look at.
 const PARTIAL_BODY_BYTES_MAX: usize = 4 * 1024;
+/// How much is shown of an encoding that nobody asked for.
+const ENCODING_CHARS_MAX: usize = 40;
 /// A service that asks for more is asked again after this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -31,13 +33,8 @@ pub(super) struct Bounds {
 /// Never fails: the head is there, so the call is settled, whatever becomes of the body.
 pub(super) async fn read(answer: http::Response<Incoming>, bounds: Bounds) -> Answer {
     let (head, body) = answer.into_parts();
-    let (bytes, body_missing) = match encoding(&head.headers) {
-        Some(encoding) => (
-            Vec::new(),
-            Some(format!(
-                "it came compressed ({encoding}) although we asked for plain text"
-            )),
-        ),
+    let (bytes, body_missing) = match encoded(&head.headers) {
+        Some(why) => (Vec::new(), Some(why)),
         None => read_body(body, bounds).await,
     };
     let text = String::from_utf8_lossy(&bytes);
@@ -104,13 +101,40 @@ fn broken(error: &hyper::Error) -> String {
     }
 }
 
-/// We ask for none; bytes in one would be given to a script as if they were text.
-fn encoding(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .map(|it| String::from_utf8_lossy(it.as_bytes()).trim().to_lowercase())
-        .find(|it| !it.is_empty() && it != "identity")
+/// Why the body is no plain text, by its headers. We ask for none such; its bytes would be given to a script as if they
+/// were text.
+fn encoded(headers: &HeaderMap) -> Option<String> {
+    let is_not_identity = |it: &String| !it.is_empty() && it != "identity";
+    let mut transfer = words(headers, &TRANSFER_ENCODING);
+    // hyper takes this one off, when it is the last.
+    if transfer.last().is_some_and(|it| it == "chunked") {
+        transfer.pop();
+    }
+    if let Some(it) = transfer.into_iter().find(is_not_identity) {
+        return Some(format!(
+            "it came with the transfer encoding {it}, and only `chunked` is taken, once"
+        ));
+    }
+    let it = words(headers, &CONTENT_ENCODING)
+        .into_iter()
+        .find(is_not_identity)?;
+    Some(format!(
+        "it came compressed ({it}) although we asked for plain text"
+    ))
+}
+
+/// What stands between the commas of a header, in lower case. Shortened: it is shown.
+fn words(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(name).iter();
+    let mut words = Vec::new();
+    for value in values {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        words.extend(value.split(',').map(|it| {
+            let word: String = it.trim().chars().take(ENCODING_CHARS_MAX).collect();
+            word.to_lowercase()
+        }));
+    }
+    words
 }
 
 /// Without cookies: a session is a secret, and scripts have no use for it.

@@ -188,11 +188,51 @@ async fn a_compressed_answer_is_missing_and_never_given_out_as_text() {
         check(&answer, "200 body missing: it came compressed (");
         assert_eq!(answer.unwrap().text, "");
     }
-    let fake = Fake::saying(&[text(
-        "HTTP/1.1 200 OK\r\ncontent-encoding: identity\r\ncontent-length: 2\r\n\r\nok",
-    )])
-    .await;
-    check(&get(&services(service(&fake.url()))).await, "200 ok");
+    for encoding in ["identity", "identity, identity", "Identity,, identity"] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 2\r\n\r\nok"
+        ))])
+        .await;
+        check(&get(&services(service(&fake.url()))).await, "200 ok");
+    }
+}
+
+#[tokio::test]
+async fn no_transfer_encoding_is_taken_but_one_that_is_undone() {
+    for (encoding, shown) in [
+        ("gzip, chunked", "gzip"),
+        ("gzip\r\ntransfer-encoding: chunked", "gzip"),
+        ("GZIP", "gzip"),
+        ("x-none, identity, chunked", "x-none"),
+        ("chunked, identity", "chunked"),
+        ("chunked,", "chunked"),
+        ("chunked, chunked", "chunked"),
+    ] {
+        let fake = Fake::saying(&[
+            text(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: {encoding}\r\n\r\n2\r\n\x1f\x0b\r\n0\r\n\r\n"
+            )),
+            Say::Close,
+        ])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await;
+        let why = format!("200 body missing: it came with the transfer encoding {shown}, ");
+        check(&answer, &why);
+        assert_eq!(answer.unwrap().text, "");
+    }
+    for (encoding, body) in [
+        ("identity, Chunked", "2\r\nok\r\n0\r\n\r\n"),
+        ("identity", "ok"),
+    ] {
+        let fake = Fake::saying(&[
+            text(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: {encoding}\r\n\r\n{body}"
+            )),
+            Say::Close,
+        ])
+        .await;
+        check(&get(&services(service(&fake.url()))).await, "200 ok");
+    }
 }
 
 #[tokio::test]
