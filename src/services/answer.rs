@@ -5,7 +5,7 @@ use super::tls::tls_error;
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, HeaderName, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, HeaderName, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The most bytes of names and values that an answer's headers keep; what comes after is left out.
+/// The most bytes of names and values that an answer's headers keep; what has no room is left out.
 pub(super) const ANSWER_HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// How much is kept of a body that is not whole, for people to look at.
 const PARTIAL_BODY_BYTES_MAX: usize = 4 * 1024;
@@ -137,22 +137,24 @@ fn words(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     words
 }
 
-/// Without cookies: a session is a secret, and scripts have no use for it.
+/// Without cookies: a session is a secret, and scripts have no use for it. Each name is kept with all its values, or not
+/// at all; what has no room hides nothing that comes after it.
 fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let mut kept: BTreeMap<String, String> = BTreeMap::new();
-    let mut size_bytes = 0;
-    for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        size_bytes += name.as_str().len() + value.len();
-        if name == SET_COOKIE || size_bytes > ANSWER_HEADERS_BYTES_MAX {
-            continue;
+    let mut names: Vec<&HeaderName> = headers.keys().filter(|it| **it != SET_COOKIE).collect();
+    // How long to wait has room first, whatever else comes.
+    names.sort_by_key(|it| **it != RETRY_AFTER);
+    let mut kept = BTreeMap::new();
+    let mut left_bytes = ANSWER_HEADERS_BYTES_MAX;
+    for name in names {
+        let values = headers.get_all(name).iter();
+        let values: Vec<Cow<'_, str>> = values
+            .map(|it| String::from_utf8_lossy(it.as_bytes()))
+            .collect();
+        let value = values.join(", ");
+        if let Some(left) = left_bytes.checked_sub(name.as_str().len() + value.len()) {
+            left_bytes = left;
+            kept.insert(name.as_str().to_owned(), value);
         }
-        kept.entry(name.as_str().to_owned())
-            .and_modify(|it| {
-                it.push_str(", ");
-                it.push_str(&value);
-            })
-            .or_insert_with(|| value.into_owned());
     }
     kept
 }

@@ -255,6 +255,30 @@ async fn headers_are_kept_up_to_a_bound() {
     assert_eq!(answer.headers["a"], "1");
 }
 
+#[tokio::test]
+async fn a_header_that_is_not_kept_hides_none_that_comes_after_it() {
+    for (first, kept) in [
+        (format!("set-cookie: {}", "v".repeat(16_384)), true),
+        (format!("x-large: {}", "v".repeat(16_384)), true),
+        (
+            format!("x-large: 1\r\nx-large: {}", "v".repeat(16_384)),
+            true,
+        ),
+        // This one is kept, and leaves no room but for what comes first of all.
+        (format!("x-large: {}", "v".repeat(16_340)), false),
+    ] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 429 Slow\r\n{first}\r\nx-after: {}\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n",
+            "a".repeat(30)
+        ))])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await.unwrap();
+        assert_eq!(answer.headers["retry-after"], "30");
+        assert_eq!(answer.headers.contains_key("x-after"), kept);
+        assert_eq!(answer.headers.contains_key("x-large"), !kept);
+    }
+}
+
 /// The bytes of a head that is `size_bytes` long, in pieces.
 fn head_of(size_bytes: usize, piece_size_bytes: usize) -> Vec<Say> {
     let (before, after) = ("HTTP/1.1 200 OK\r\na: ", "\r\ncontent-length: 2\r\n\r\n");
