@@ -164,7 +164,7 @@ impl Breaker {
                 self.state = State::Open(Illness {
                     since: illness.since,
                     why: failure.why.clone(),
-                    // The service's word counts for longer than `max` too: sooner a look is only one more call.
+                    // `max` bounds our guess, not the service's word.
                     look_at: illness.look_at.max(now + wait.max(asked_wait)),
                     wait,
                 });

@@ -185,9 +185,10 @@ impl Gate {
             Turned::Ill => {
                 let illness = inner.breaker.illness();
                 let why = illness.map(|it| self.is_ill(it)).unwrap_or_default();
+                let why_now = self.ill(&inner.breaker, now).unwrap_or_default();
                 let waiting = inner.line.clear();
                 drop(inner);
-                warn!(service = %service, waiting = waiting.len(), "{why}; runs that need it wait");
+                warn!(service = %service, waiting = waiting.len(), "{why_now}; runs that need it wait");
                 for it in waiting {
                     let _ = it.tell.send(Err(self.not_now(why.clone())));
                 }
