@@ -1,20 +1,25 @@
 //! Reads what a service answered, within bounds.
 
 use super::client::Until;
+use super::tls::tls_error;
 use crate::call::Answer;
 use crate::clock::UnixMillis;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, SET_COOKIE};
+use http::header::{CONTENT_ENCODING, HeaderName, RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The most bytes of names and values that an answer's headers keep; what comes after is left out.
+/// The most bytes of names and values that an answer's headers keep; what has no room is left out.
 pub(super) const ANSWER_HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// How much is kept of a body that is not whole, for people to look at.
 const PARTIAL_BODY_BYTES_MAX: usize = 4 * 1024;
+/// How much is shown of an encoding that nobody asked for.
+const ENCODING_CHARS_MAX: usize = 40;
 /// A service that asks for more is asked again after this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -28,13 +33,8 @@ pub(super) struct Bounds {
 /// Never fails: the head is there, so the call is settled, whatever becomes of the body.
 pub(super) async fn read(answer: http::Response<Incoming>, bounds: Bounds) -> Answer {
     let (head, body) = answer.into_parts();
-    let (bytes, body_missing) = match encoding(&head.headers) {
-        Some(encoding) => (
-            Vec::new(),
-            Some(format!(
-                "it came compressed ({encoding}) although we asked for plain text"
-            )),
-        ),
+    let (bytes, body_missing) = match encoded(&head.headers) {
+        Some(why) => (Vec::new(), Some(why)),
         None => read_body(body, bounds).await,
     };
     let text = String::from_utf8_lossy(&bytes);
@@ -65,7 +65,7 @@ async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<Strin
         let frame = match tokio::time::timeout_at(bounds.until.moment, body.frame()).await {
             Ok(None) => return (bytes, None),
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => break "the connection was cut before its end".to_owned(),
+            Ok(Some(Err(error))) => break broken(&error),
             Err(_) => {
                 break format!("it did not end within {}", bounds.until.shown);
             }
@@ -82,31 +82,79 @@ async fn read_body(mut body: Incoming, bounds: Bounds) -> (Vec<u8>, Option<Strin
     (bytes, Some(missing))
 }
 
-/// We ask for none; bytes in one would be given to a script as if they were text.
-fn encoding(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .map(|it| String::from_utf8_lossy(it.as_bytes()).trim().to_lowercase())
-        .find(|it| !it.is_empty() && it != "identity")
+/// Who ended the body, in words: whoever cut the connection, or we, because of what came.
+fn broken(error: &hyper::Error) -> String {
+    let cause = std::iter::successors(error.source(), |&it| it.source())
+        .find_map(|it| it.downcast_ref::<io::Error>());
+    match cause {
+        Some(it) if tls_error(it).is_some() => {
+            format!("its TLS connection broke before its end: {it}")
+        }
+        // hyper's words for framing that is none, and for more of it than it takes.
+        Some(it) if it.kind() == ErrorKind::InvalidInput => {
+            format!("its answer breaks the rules of HTTP: {it}")
+        }
+        Some(it) if it.kind() == ErrorKind::InvalidData => {
+            format!("its answer breaks the rules of HTTP or the bounds that we set to them: {it}")
+        }
+        Some(_) | None => "the connection was cut before its end".to_owned(),
+    }
 }
 
-/// Without cookies: a session is a secret, and scripts have no use for it.
-fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let mut kept: BTreeMap<String, String> = BTreeMap::new();
-    let mut size_bytes = 0;
-    for (name, value) in headers {
+/// Why the body is no plain text, by its headers. We ask for none such; its bytes would be given to a script as if they
+/// were text.
+fn encoded(headers: &HeaderMap) -> Option<String> {
+    let is_not_identity = |it: &String| !it.is_empty() && it != "identity";
+    let mut transfer = words(headers, &TRANSFER_ENCODING);
+    // hyper takes this one off, when it is the last.
+    if transfer.last().is_some_and(|it| it == "chunked") {
+        transfer.pop();
+    }
+    if let Some(it) = transfer.into_iter().find(is_not_identity) {
+        return Some(format!(
+            "it came with the transfer encoding {it}, and only `chunked` is taken, once"
+        ));
+    }
+    let it = words(headers, &CONTENT_ENCODING)
+        .into_iter()
+        .find(is_not_identity)?;
+    Some(format!(
+        "it came compressed ({it}) although we asked for plain text"
+    ))
+}
+
+/// What stands between the commas of a header, in lower case. Shortened: it is shown.
+fn words(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(name).iter();
+    let mut words = Vec::new();
+    for value in values {
         let value = String::from_utf8_lossy(value.as_bytes());
-        size_bytes += name.as_str().len() + value.len();
-        if name == SET_COOKIE || size_bytes > ANSWER_HEADERS_BYTES_MAX {
-            continue;
+        words.extend(value.split(',').map(|it| {
+            let word: String = it.trim().chars().take(ENCODING_CHARS_MAX).collect();
+            word.to_lowercase()
+        }));
+    }
+    words
+}
+
+/// Without cookies: a session is a secret, and scripts have no use for it. Each name is kept with all its values, or not
+/// at all; what has no room hides nothing that comes after it.
+fn kept_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut names: Vec<&HeaderName> = headers.keys().filter(|it| **it != SET_COOKIE).collect();
+    // How long to wait has room first, whatever else comes.
+    names.sort_by_key(|it| **it != RETRY_AFTER);
+    let mut kept = BTreeMap::new();
+    let mut left_bytes = ANSWER_HEADERS_BYTES_MAX;
+    for name in names {
+        let values = headers.get_all(name).iter();
+        let values: Vec<Cow<'_, str>> = values
+            .map(|it| String::from_utf8_lossy(it.as_bytes()))
+            .collect();
+        let value = values.join(", ");
+        if let Some(left) = left_bytes.checked_sub(name.as_str().len() + value.len()) {
+            left_bytes = left;
+            kept.insert(name.as_str().to_owned(), value);
         }
-        kept.entry(name.as_str().to_owned())
-            .and_modify(|it| {
-                it.push_str(", ");
-                it.push_str(&value);
-            })
-            .or_insert_with(|| value.into_owned());
     }
     kept
 }

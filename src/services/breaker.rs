@@ -1,7 +1,8 @@
 //! Whether a service is well, as its calls tell. Pure: the caller brings the time.
 //!
 //! Closed: calls go. After so many failures in a row it opens: nothing is sent for a while. Then it is half open: one
-//! call goes, and what becomes of it decides whether the others may follow or wait twice as long.
+//! call goes, and what becomes of it decides whether the others may follow or wait twice as long. A service that says
+//! when the next call may come is asked no sooner.
 
 use crate::config;
 use crate::run::RunId;
@@ -25,10 +26,8 @@ pub(super) enum State {
         failed: Vec<RunId>,
     },
     Open(Illness),
-    HalfOpen {
-        illness: Illness,
-        is_looking: bool,
-    },
+    /// One call looks.
+    HalfOpen(Illness),
 }
 
 /// What is known of a service that is ill.
@@ -53,8 +52,20 @@ pub(super) struct Leave {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub why: String,
+    pub counts: Counts,
+    /// How long the service asks us to wait.
+    pub asked_wait: Option<Duration>,
+}
+
+/// How often a failure counts, until the service is ill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Whoever calls: there was no connection.
+    Always,
     /// The service was there: another call might have fared better. One run alone does not make a service ill so.
-    pub may_be_the_calls_own: bool,
+    OnceForEachRun,
+    /// It says itself when the next call may come. That makes no service ill, and none that is ill well.
+    Never,
 }
 
 /// What the outcome of a call has changed.
@@ -78,29 +89,25 @@ impl Breaker {
     /// Leave for one call, or why there is none.
     pub(super) fn ask(&mut self, now: Instant) -> Result<Leave, &Illness> {
         let is_look = self.may_look(now);
+        if is_look && let State::Open(illness) = &self.state {
+            self.state = State::HalfOpen(illness.clone());
+        }
         let leave = Leave {
             illnesses: self.illnesses,
             is_look,
         };
-        if is_look && let State::Open(illness) | State::HalfOpen { illness, .. } = &self.state {
-            self.state = State::HalfOpen {
-                illness: illness.clone(),
-                is_looking: true,
-            };
-            return Ok(leave);
-        }
         match &self.state {
+            State::HalfOpen(_) if is_look => Ok(leave),
             State::Closed { .. } => Ok(leave),
-            State::Open(illness) | State::HalfOpen { illness, .. } => Err(illness),
+            State::Open(illness) | State::HalfOpen(illness) => Err(illness),
         }
     }
 
     /// Whether one call would be let through to look.
     pub(super) fn may_look(&self, now: Instant) -> bool {
         match &self.state {
-            State::Closed { .. } => false,
+            State::Closed { .. } | State::HalfOpen(_) => false,
             State::Open(illness) => illness.look_at <= now,
-            State::HalfOpen { is_looking, .. } => !is_looking,
         }
     }
 
@@ -112,12 +119,12 @@ impl Breaker {
                 failed.clear();
                 Turned::No
             }
-            State::HalfOpen { .. } if is_current => {
+            State::HalfOpen(_) if is_current => {
                 self.state = State::Closed { failed: Vec::new() };
                 Turned::Well
             }
             // It was sent before the service was found ill; only a look decides.
-            State::Open(_) | State::HalfOpen { .. } => Turned::No,
+            State::Open(_) | State::HalfOpen(_) => Turned::No,
         }
     }
 
@@ -128,13 +135,17 @@ impl Breaker {
         failure: &Failure,
         now: Instant,
     ) -> Turned {
-        let Some(policy) = self.policy.filter(|_| self.is_current(leave)) else {
+        let Some(policy) = self.policy else {
             return Turned::No;
         };
+        let is_current = self.is_current(leave);
+        let asked_wait = failure.asked_wait.unwrap_or_default();
         match &mut self.state {
-            State::Closed { failed } => {
-                if !(failure.may_be_the_calls_own && failed.contains(&run)) {
-                    failed.push(run);
+            State::Closed { failed } if is_current => {
+                match failure.counts {
+                    Counts::OnceForEachRun if failed.contains(&run) => {}
+                    Counts::Always | Counts::OnceForEachRun => failed.push(run),
+                    Counts::Never => {}
                 }
                 if failed.len() < policy.failures_max {
                     return Turned::No;
@@ -143,22 +154,28 @@ impl Breaker {
                 self.state = State::Open(Illness {
                     since: now,
                     why: failure.why.clone(),
-                    look_at: now + policy.first,
+                    look_at: now + policy.first.max(asked_wait),
                     wait: policy.first,
                 });
                 Turned::Ill
             }
-            State::HalfOpen { illness, .. } => {
+            State::HalfOpen(illness) if is_current => {
                 let wait = (illness.wait * 2).min(policy.max);
                 self.state = State::Open(Illness {
                     since: illness.since,
                     why: failure.why.clone(),
-                    look_at: now + wait,
+                    // `max` bounds our guess, not the service's word.
+                    look_at: illness.look_at.max(now + wait.max(asked_wait)),
                     wait,
                 });
                 Turned::StillIll
             }
-            State::Open(_) => Turned::No,
+            // It was sent before the service was found ill; only a look decides, but not before the time it names.
+            State::Open(illness) | State::HalfOpen(illness) => {
+                illness.look_at = illness.look_at.max(now + asked_wait);
+                Turned::No
+            }
+            State::Closed { .. } => Turned::No,
         }
     }
 
@@ -166,9 +183,9 @@ impl Breaker {
     pub(super) fn given_up(&mut self, leave: Leave) {
         if leave.is_look
             && self.is_current(leave)
-            && let State::HalfOpen { is_looking, .. } = &mut self.state
+            && let State::HalfOpen(illness) = &self.state
         {
-            *is_looking = false;
+            self.state = State::Open(illness.clone());
         }
     }
 
@@ -176,11 +193,18 @@ impl Breaker {
         &self.state
     }
 
+    pub(super) fn illness(&self) -> Option<&Illness> {
+        match &self.state {
+            State::Closed { .. } => None,
+            State::Open(illness) | State::HalfOpen(illness) => Some(illness),
+        }
+    }
+
     /// The illness that is, or that has come over this call's service since it was let go.
     pub(super) fn is_ill_for(&self, leave: Leave) -> bool {
         match &self.state {
             State::Closed { .. } => leave.illnesses != self.illnesses,
-            State::Open(_) | State::HalfOpen { .. } => true,
+            State::Open(_) | State::HalfOpen(_) => true,
         }
     }
 
@@ -229,9 +253,25 @@ mod tests {
         }
 
         fn fail_with(&mut self, leave: Leave, run: i64, may_be_the_calls_own: bool) -> Turned {
+            let counts = match may_be_the_calls_own {
+                true => Counts::OnceForEachRun,
+                false => Counts::Always,
+            };
+            self.fail_asking(leave, run, counts, None)
+        }
+
+        /// A failure whose answer asks for so many seconds.
+        fn fail_asking(
+            &mut self,
+            leave: Leave,
+            run: i64,
+            counts: Counts,
+            asked_s: Option<u64>,
+        ) -> Turned {
             let failure = Failure {
                 why: "it answered 500".into(),
-                may_be_the_calls_own,
+                counts,
+                asked_wait: asked_s.map(Duration::from_secs),
             };
             self.breaker.failed(leave, RunId(run), &failure, self.now)
         }
@@ -296,6 +336,73 @@ mod tests {
             let look = it.after(1).go().unwrap();
             assert_eq!(it.fail_with(look, 9, true), Turned::StillIll);
         }
+    }
+
+    /// The clock stands where a look went that was answered so; the next one goes after `wait_ms`, and not before.
+    #[track_caller]
+    fn check_next_look(it: &mut Scene, wait_ms: u64) -> Leave {
+        assert_eq!(it.after(wait_ms - 1).go(), None);
+        let look = it.after(1).go().expect("a look is due");
+        assert!(look.is_look);
+        assert_eq!(it.go(), None, "one at a time");
+        look
+    }
+
+    #[test]
+    fn a_look_that_is_answered_with_a_time_to_wait_has_failed_and_the_next_comes_no_sooner() {
+        for counts in [Counts::Never, Counts::OnceForEachRun] {
+            let mut it = Scene::ill();
+            let mut look = it.after(2_000).go().unwrap();
+            for (asked_s, wait_ms) in [
+                (1, 4_000),
+                (30, 30_000),
+                (0, 5_000),
+                (24 * 60 * 60, 24 * 60 * 60 * 1000),
+            ] {
+                let turned = it.fail_asking(look, 9, counts, Some(asked_s));
+                assert_eq!(turned, Turned::StillIll);
+                look = check_next_look(&mut it, wait_ms);
+            }
+            assert_eq!(it.breaker.answered(look), Turned::Well);
+        }
+    }
+
+    #[test]
+    fn the_first_look_comes_no_sooner_than_the_last_answer_before_the_illness_asks_for() {
+        let mut it = Scene::new();
+        for run in 0..3 {
+            let leave = it.go().unwrap();
+            it.fail_asking(leave, run, Counts::OnceForEachRun, Some(60));
+        }
+        check_next_look(&mut it, 60_000);
+    }
+
+    #[test]
+    fn what_was_under_way_decides_nothing_but_its_answers_put_the_next_look_off() {
+        for counts in [Counts::Never, Counts::OnceForEachRun] {
+            let mut it = Scene::new();
+            let early: Vec<Leave> = (0..2).filter_map(|_| it.go()).collect();
+            for run in 0..3 {
+                it.fail(run, true);
+            }
+            let turned = it.fail_asking(early[0], 5, counts, Some(60));
+            assert_eq!(turned, Turned::No);
+            let look = check_next_look(&mut it, 60_000);
+            it.fail_asking(early[1], 6, counts, Some(90));
+            it.fail_with(look, 7, true);
+            check_next_look(&mut it, 90_000);
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_told_to_wait_makes_no_service_ill() {
+        let mut it = Scene::new();
+        for run in 0..10 {
+            let leave = it.go().unwrap();
+            let turned = it.fail_asking(leave, run, Counts::Never, Some(60));
+            assert_eq!(turned, Turned::No);
+        }
+        assert!(it.go().is_some_and(|it| !it.is_look));
     }
 
     #[test]

@@ -6,9 +6,11 @@ use super::dial::{Connector, DialError};
 use crate::call::Answer;
 use crate::config;
 use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -20,7 +22,7 @@ use tokio::time::Instant;
 /// again leaves a call whose outcome nobody knows.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(4);
 /// The most bytes of an answer's head.
-const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(super) const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A service's connections.
 #[derive(Debug)]
@@ -101,7 +103,13 @@ impl Client {
                 })?,
         };
         let was_handed_over = connection.connection_metadata().is_some();
-        head.map_err(|error| failure(&error, was_handed_over))
+        let head = head.map_err(|error| failure(&error, was_handed_over))?;
+        if head_size_bytes(&head) > ANSWER_HEAD_BYTES_MAX {
+            return Err(CallError::OutcomeUnknown {
+                message: unreadable(TOO_LARGE),
+            });
+        }
+        Ok(head)
     }
 
     /// The end of a part of the call that begins now: its own time, or what is left of the whole call's.
@@ -146,15 +154,40 @@ fn failure(error: &legacy::Error, was_handed_over: bool) -> CallError {
             ),
         };
     }
-    let is_unreadable = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
-    let what = if is_unreadable {
-        "sent, but the answer is no HTTP that we can read"
-    } else {
-        "sent, but the connection was cut before an answer came"
+    let message = match find::<hyper::Error>(error) {
+        Some(it) if it.is_parse_too_large() => unreadable(TOO_LARGE),
+        Some(it) if it.is_parse() => unreadable(&why(error)),
+        Some(_) | None => format!(
+            "sent, but the connection was cut before an answer came{}",
+            why(error)
+        ),
     };
-    CallError::OutcomeUnknown {
-        message: format!("{what}{}", why(error)),
-    }
+    CallError::OutcomeUnknown { message }
+}
+
+/// hyper has one word for all three.
+const TOO_LARGE: &str =
+    " (its head is over 64 KiB, has over 100 headers, or announces a length that no answer has)";
+
+fn unreadable(why: &str) -> String {
+    format!("sent, but the answer is no HTTP that we can read{why}")
+}
+
+/// What a head takes on the wire, without spaces that mean nothing. hyper bounds what it has read at once: a head that
+/// is larger passes when it comes in few pieces, and the same call must not end now so and now so.
+fn head_size_bytes(head: &Response<Incoming>) -> usize {
+    let of_header = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len() + 4;
+    let reason = head.extensions().get::<ReasonPhrase>();
+    let reason_bytes = match reason {
+        Some(it) => it.as_bytes().len(),
+        None => head.status().canonical_reason().map_or(0, str::len),
+    };
+    let headers_bytes: usize = head
+        .headers()
+        .iter()
+        .map(|(name, it)| of_header(name, it))
+        .sum();
+    "HTTP/1.1 200 \r\n\r\n".len() + reason_bytes + headers_bytes
 }
 
 /// The innermost cause, as ` (…)`.

@@ -110,7 +110,9 @@ impl Service<Uri> for Dialler {
                     80
                 });
             let addresses = allowed(host, guard, resolve(host, port).await?)?;
-            dial(&addresses, deadline).await.map(TokioIo::new)
+            dial(&addresses, deadline, connect_timeout)
+                .await
+                .map(TokioIo::new)
         })
     }
 }
@@ -155,7 +157,11 @@ fn allowed(host: &str, guard: Guard, found: Vec<SocketAddr>) -> Result<Vec<Socke
     Ok(addresses)
 }
 
-async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, DialError> {
+async fn dial(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    connect_timeout: Duration,
+) -> Result<TcpStream, DialError> {
     let mut failure = String::new();
     for (number, address) in addresses.iter().enumerate() {
         // An address that swallows packets must leave time for the next: each gets its share of what is left.
@@ -168,7 +174,8 @@ async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, 
                 return Ok(stream);
             }
             Ok(Err(error)) => format!("no connection to {address}: {error}"),
-            Err(_) => format!("no connection to {address}: no answer in {share:?}"),
+            // The failure that is told is the last address's, and its share ends with the whole time.
+            Err(_) => format!("no connection to {address} within {connect_timeout:?}"),
         };
     }
     Err(DialError::Failed(failure))
@@ -196,6 +203,27 @@ mod tests {
             .collect();
         let kept = allowed("books.example", Guard { private_network }, found)?;
         Ok(kept.iter().map(|it| it.ip().to_string()).collect())
+    }
+
+    /// What is left of the time by then is no round number.
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_is_told_with_the_time_that_is_configured() {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts: once the queue is full, who comes next is not answered.
+        let connect_timeout = Duration::from_millis(300);
+        let mut open = Vec::new();
+        let message = loop {
+            let deadline = Instant::now() + connect_timeout;
+            match dial(&[address, address], deadline, connect_timeout).await {
+                Ok(stream) => open.push(stream),
+                Err(DialError::Failed(it) | DialError::Refused(it)) => break it,
+            }
+            assert!(open.len() < 100, "the queue is never full");
+        };
+        assert_eq!(message, format!("no connection to {address} within 300ms"));
     }
 
     /// A name may answer with anything, and with something else the next time: what was looked at is what is dialled.

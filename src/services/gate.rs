@@ -1,6 +1,6 @@
 //! A service's gate: whether it is well, and whose turn it is to call it.
 
-use super::breaker::{Breaker, Failure, Illness, Leave, State, Turned};
+use super::breaker::{Breaker, Counts, Failure, Illness, Leave, Turned};
 use super::line::Line;
 use crate::config;
 use crate::run::RunId;
@@ -111,7 +111,7 @@ impl Gate {
         let now = Instant::now();
         let leave = match inner.breaker.ask(now) {
             Ok(it) => it,
-            Err(illness) => return Err(self.not_now(self.is_ill(illness, now))),
+            Err(illness) => return Err(self.not_now(self.is_ill(illness))),
         };
         let (tell, told) = oneshot::channel();
         let waiting = Waiting {
@@ -177,16 +177,18 @@ impl Gate {
         };
         let put_off = match &verdict {
             Verdict::Well | Verdict::Neither => None,
-            Verdict::Failed(failure) => self.put_off(&inner.breaker, leave, failure, now),
+            Verdict::Failed(failure) => self.put_off(&inner.breaker, leave, failure),
         };
         let service = &self.service;
         match turned {
             Turned::No => {}
             Turned::Ill => {
-                let why = self.ill(&inner.breaker, now).unwrap_or_default();
+                let illness = inner.breaker.illness();
+                let why = illness.map(|it| self.is_ill(it)).unwrap_or_default();
+                let why_now = self.ill(&inner.breaker, now).unwrap_or_default();
                 let waiting = inner.line.clear();
                 drop(inner);
-                warn!(service = %service, waiting = waiting.len(), "{why}; runs that need it wait");
+                warn!(service = %service, waiting = waiting.len(), "{why_now}; runs that need it wait");
                 for it in waiting {
                     let _ = it.tell.send(Err(self.not_now(why.clone())));
                 }
@@ -203,41 +205,36 @@ impl Gate {
     }
 
     /// Why the run of a call that failed is to wait, if not for its own sake.
-    fn put_off(
-        &self,
-        breaker: &Breaker,
-        leave: Leave,
-        failure: &Failure,
-        now: Instant,
-    ) -> Option<NotNow> {
+    fn put_off(&self, breaker: &Breaker, leave: Leave, failure: &Failure) -> Option<NotNow> {
         if !breaker.is_ill_for(leave) {
             return None;
         }
-        let was_ill = || format!("service `{}` was ill: {}", self.service, failure.why);
-        Some(self.not_now(self.ill(breaker, now).unwrap_or_else(was_ill)))
-    }
-
-    /// What there is to say of a service that is ill.
-    pub(super) fn ill(&self, breaker: &Breaker, now: Instant) -> Option<String> {
-        match breaker.state() {
-            State::Closed { .. } => None,
-            State::Open(illness) | State::HalfOpen { illness, .. } => {
-                Some(self.is_ill(illness, now))
+        let why = match (breaker.illness(), failure.counts) {
+            (Some(illness), _) => self.is_ill(illness),
+            // It is well by now. Runs that were put off go on at once, and this one is to wait as long as it was told.
+            (None, Counts::Never) => return None,
+            (None, Counts::Always | Counts::OnceForEachRun) => {
+                format!("service `{}` was ill: {}", self.service, failure.why)
             }
-        }
+        };
+        Some(self.not_now(why))
     }
 
-    fn is_ill(&self, illness: &Illness, now: Instant) -> String {
-        let (service, why) = (&self.service, &illness.why);
+    /// What there is to say just now of a service that is ill.
+    pub(super) fn ill(&self, breaker: &Breaker, now: Instant) -> Option<String> {
+        let illness = breaker.illness()?;
         let left = illness.look_at.saturating_duration_since(now);
-        if left.is_zero() {
-            format!("service `{service}` is ill: {why}; the next call looks whether it is well")
+        let next = if left.is_zero() {
+            "the next call looks whether it is well".to_owned()
         } else {
-            format!(
-                "service `{service}` is ill: {why}; next look in {}",
-                shown(left)
-            )
-        }
+            format!("next look in {}", shown(left))
+        };
+        Some(format!("{}; {next}", self.is_ill(illness)))
+    }
+
+    /// Without a time that runs on: runs keep these words for as long as they wait.
+    fn is_ill(&self, illness: &Illness) -> String {
+        format!("service `{}` is ill: {}", self.service, illness.why)
     }
 
     fn not_now(&self, why: String) -> NotNow {
@@ -275,9 +272,9 @@ impl Turn {
         let now = Instant::now();
         if inner.breaker.is_ill_for(self.leave)
             && !self.leave.is_look
-            && let Some(why) = self.gate.ill(&inner.breaker, now)
+            && let Some(illness) = inner.breaker.illness()
         {
-            return Err(self.gate.not_now(why));
+            return Err(self.gate.not_now(self.gate.is_ill(illness)));
         }
         inner.line.sent(now);
         self.is_sent = true;
@@ -316,7 +313,7 @@ impl fmt::Debug for Turn {
 }
 
 /// Whole seconds, rounded up.
-fn shown(time: Duration) -> String {
+pub(super) fn shown(time: Duration) -> String {
     let s = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     humantime::format_duration(Duration::from_secs(s)).to_string()
 }

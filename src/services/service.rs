@@ -1,13 +1,14 @@
 //! One service: what it takes to call it.
 
-use super::breaker::{Failure, State};
+use super::breaker::{Counts, Failure, State};
 use super::client::Client;
 use super::dial::Connector;
 use super::gate::{Gate, Turn, Verdict};
 use super::guard::Guard;
 use super::tls::Tls;
-use super::{CallError, Prepared, Room, Sent, prepared};
+use super::{CallError, Prepared, Room, Sent, prepared, retry_after};
 use crate::call::{Answer, Request};
+use crate::clock::{Clock, SystemClock};
 use crate::config;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
@@ -99,10 +100,8 @@ impl Service {
         let inner = self.gate.lock();
         match inner.breaker.state() {
             State::Closed { .. } => Room::Calls(inner.line.at_once_max()),
-            State::Open(_) | State::HalfOpen { .. } if inner.breaker.may_look(Instant::now()) => {
-                Room::OneLook
-            }
-            State::Open(_) | State::HalfOpen { .. } => Room::None,
+            State::Open(_) if inner.breaker.may_look(Instant::now()) => Room::OneLook,
+            State::Open(_) | State::HalfOpen(_) => Room::None,
         }
     }
 
@@ -156,36 +155,51 @@ impl Service {
 
 /// What a call says of its service. A body that does not come after its head says nothing: the call is settled.
 fn verdict(outcome: &Result<Answer, CallError>, accept: &[u16]) -> Verdict {
-    let answer = match outcome {
-        Ok(answer) => answer,
-        Err(CallError::Refused { .. }) => return Verdict::Neither,
-        Err(CallError::NotSent { message }) => {
-            return Verdict::Failed(Failure {
-                why: message.clone(),
-                may_be_the_calls_own: false,
-            });
-        }
-        Err(CallError::OutcomeUnknown { message }) => {
-            return Verdict::Failed(Failure {
-                why: message.clone(),
-                may_be_the_calls_own: true,
-            });
-        }
-    };
-    let failed = |why: String| {
+    let unanswered = |message: &str, counts: Counts| {
         Verdict::Failed(Failure {
-            why,
-            may_be_the_calls_own: true,
+            why: message.to_owned(),
+            counts,
+            asked_wait: None,
         })
     };
-    match answer.status {
-        it if accept.contains(&it) => Verdict::Well,
-        // It says itself when the next call may come.
-        429 if answer.headers.contains_key("retry-after") => Verdict::Neither,
-        429 => failed("it answered 429 and does not say for how long".to_owned()),
-        it @ 500..=599 => failed(format!("it answered {it}")),
-        _ => Verdict::Well,
+    match outcome {
+        Ok(it) if accept.contains(&it.status) => Verdict::Well,
+        Ok(it) if matches!(it.status, 429 | 500..=599) => Verdict::Failed(failure(it)),
+        Ok(_) => Verdict::Well,
+        Err(CallError::Refused { .. }) => Verdict::Neither,
+        Err(CallError::NotSent { message }) => unanswered(message, Counts::Always),
+        Err(CallError::OutcomeUnknown { message }) => unanswered(message, Counts::OnceForEachRun),
     }
+}
+
+/// What an answer says that speaks against the service.
+fn failure(answer: &Answer) -> Failure {
+    let status = answer.status;
+    let asked_wait = asked_wait(answer);
+    let (counts, more) = match (status, asked_wait) {
+        (429, None) => (
+            Counts::OnceForEachRun,
+            " and does not say for how long".to_owned(),
+        ),
+        (429, Some(it)) => (Counts::Never, asks_for(it)),
+        (_, Some(it)) => (Counts::OnceForEachRun, asks_for(it)),
+        (_, None) => (Counts::OnceForEachRun, String::new()),
+    };
+    Failure {
+        why: format!("it answered {status}{more}"),
+        counts,
+        asked_wait,
+    }
+}
+
+/// How long the service asks us to wait. Words that nobody can read ask for nothing.
+fn asked_wait(answer: &Answer) -> Option<Duration> {
+    let header = answer.headers.get("retry-after")?;
+    retry_after(header, SystemClock.now())
+}
+
+fn asks_for(wait: Duration) -> String {
+    format!(" and asks for a wait of {}", super::gate::shown(wait))
 }
 
 /// What can be said of a service's URL without asking anybody.

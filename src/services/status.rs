@@ -74,7 +74,7 @@ pub(super) fn of(service: &Service, now: UnixMillis) -> ServiceStatus {
     let (state, illness) = match inner.breaker.state() {
         State::Closed { .. } => (Health::Closed, None),
         State::Open(illness) => (Health::Open, Some(illness.clone())),
-        State::HalfOpen { illness, .. } => (Health::HalfOpen, Some(illness.clone())),
+        State::HalfOpen(illness) => (Health::HalfOpen, Some(illness.clone())),
     };
     let is_open = state == Health::Open;
     ServiceStatus {

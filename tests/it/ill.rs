@@ -176,6 +176,45 @@ fn a_service_that_dies_for_a_while_costs_no_attempt_no_order_and_no_other_servic
 }
 
 #[test]
+fn a_look_that_is_told_to_wait_is_the_only_call_for_as_long() {
+    let (books, bank) = (FakeService::start(), FakeService::start());
+    let is_busy = Arc::new(AtomicBool::new(false));
+    books.react({
+        let (is_busy, mut looks) = (is_busy.clone(), 0);
+        move |_| {
+            looks += i32::from(is_busy.load(Ordering::SeqCst));
+            match looks {
+                0 => Reaction::answer(500, "dead"),
+                1 => Reaction::answer(429, "slow").header("retry-after", "4"),
+                _ => Reaction::default(),
+            }
+        }
+    });
+    let host = host(&books, &bank, "").start();
+    for n in 0..25 {
+        host.post(&event("invoice.paid", &format!("in_{n}")).with("n", n));
+    }
+    let ledger = host.ledger();
+    let waiting = "SELECT count(*) FROM runs_open WHERE waits_for = 'books'";
+    eventually(SOON, || ledger.number(waiting) >= 20);
+    let spent = "SELECT count(*) FROM attempts WHERE outcome = 'failed'";
+    let spent_before = ledger.number(spent);
+
+    is_busy.store(true, Ordering::SeqCst);
+    let answered_429 = || books.asked().iter().filter(|it| it.status == 429).count();
+    eventually(SOON, || answered_429() == 1);
+    let told = Instant::now();
+    let asked = books.asked().len();
+    while told.elapsed() < Duration::from_secs(3) {
+        assert_eq!(books.asked().len(), asked, "after {:?}", told.elapsed());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(ledger.done_runs(), 0, "nobody follows");
+    eventually(SOON, || ledger.done_runs() == 25);
+    assert_eq!(ledger.number(spent), spent_before);
+}
+
+#[test]
 fn runs_that_wait_for_an_ill_service_go_on_after_a_restart() {
     let ((books, is_dead), bank) = (mortal(), FakeService::start());
     is_dead.store(true, Ordering::SeqCst);

@@ -1,6 +1,7 @@
 use super::fake::{Fake, Say, bytes, ok, text};
 use super::{check, get, post, request, send, service, services};
 use crate::call::Method;
+use crate::services::client::ANSWER_HEAD_BYTES_MAX;
 use std::time::Duration;
 
 #[tokio::test]
@@ -139,7 +140,7 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
         ),
         (
             vec![text(chunks), text("no chunk\r\n")],
-            "200 body missing: the connection was cut",
+            "200 body missing: its answer breaks the rules of HTTP: Invalid chunk size line",
         ),
         (
             vec![text(head), late],
@@ -155,6 +156,28 @@ async fn a_body_that_is_cut_or_late_or_broken_is_missing_and_the_call_is_settled
 }
 
 #[tokio::test]
+async fn an_answer_that_we_refuse_is_not_told_as_one_that_was_cut() {
+    let broken = "its answer breaks the rules of HTTP: ";
+    let beyond = "its answer breaks the rules of HTTP or the bounds that we set to them: ";
+    let trailers: String = (0..500).map(|it| format!("x-{it}: 1\r\n")).collect();
+    for (rest, why) in [
+        ("zz\r\n".to_owned(), broken),
+        ("3\r\nabcdef\r\n".to_owned(), broken),
+        ("0\r\nno trailer\r\n\r\n".to_owned(), broken),
+        ("fffffffffffffffff\r\n".to_owned(), beyond),
+        (format!("3;{}\r\nabc\r\n", "x".repeat(20_000)), beyond),
+        (format!("0\r\n{trailers}\r\n"), beyond),
+    ] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{rest}"
+        ))])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await;
+        check(&answer, &format!("200 body missing: {why}"));
+    }
+}
+
+#[tokio::test]
 async fn a_compressed_answer_is_missing_and_never_given_out_as_text() {
     for encoding in ["gzip", "br", "identity, gzip", "GZIP"] {
         let fake = Fake::saying(&[text(&format!(
@@ -165,11 +188,51 @@ async fn a_compressed_answer_is_missing_and_never_given_out_as_text() {
         check(&answer, "200 body missing: it came compressed (");
         assert_eq!(answer.unwrap().text, "");
     }
-    let fake = Fake::saying(&[text(
-        "HTTP/1.1 200 OK\r\ncontent-encoding: identity\r\ncontent-length: 2\r\n\r\nok",
-    )])
-    .await;
-    check(&get(&services(service(&fake.url()))).await, "200 ok");
+    for encoding in ["identity", "identity, identity", "Identity,, identity"] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 2\r\n\r\nok"
+        ))])
+        .await;
+        check(&get(&services(service(&fake.url()))).await, "200 ok");
+    }
+}
+
+#[tokio::test]
+async fn no_transfer_encoding_is_taken_but_one_that_is_undone() {
+    for (encoding, shown) in [
+        ("gzip, chunked", "gzip"),
+        ("gzip\r\ntransfer-encoding: chunked", "gzip"),
+        ("GZIP", "gzip"),
+        ("x-none, identity, chunked", "x-none"),
+        ("chunked, identity", "chunked"),
+        ("chunked,", "chunked"),
+        ("chunked, chunked", "chunked"),
+    ] {
+        let fake = Fake::saying(&[
+            text(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: {encoding}\r\n\r\n2\r\n\x1f\x0b\r\n0\r\n\r\n"
+            )),
+            Say::Close,
+        ])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await;
+        let why = format!("200 body missing: it came with the transfer encoding {shown}, ");
+        check(&answer, &why);
+        assert_eq!(answer.unwrap().text, "");
+    }
+    for (encoding, body) in [
+        ("identity, Chunked", "2\r\nok\r\n0\r\n\r\n"),
+        ("identity", "ok"),
+    ] {
+        let fake = Fake::saying(&[
+            text(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: {encoding}\r\n\r\n{body}"
+            )),
+            Say::Close,
+        ])
+        .await;
+        check(&get(&services(service(&fake.url()))).await, "200 ok");
+    }
 }
 
 #[tokio::test]
@@ -190,6 +253,66 @@ async fn headers_are_kept_up_to_a_bound() {
         "{size_bytes}"
     );
     assert_eq!(answer.headers["a"], "1");
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_kept_hides_none_that_comes_after_it() {
+    for (first, kept) in [
+        (format!("set-cookie: {}", "v".repeat(16_384)), true),
+        (format!("x-large: {}", "v".repeat(16_384)), true),
+        (
+            format!("x-large: 1\r\nx-large: {}", "v".repeat(16_384)),
+            true,
+        ),
+        // This one is kept, and leaves no room but for what comes first of all.
+        (format!("x-large: {}", "v".repeat(16_340)), false),
+    ] {
+        let fake = Fake::saying(&[text(&format!(
+            "HTTP/1.1 429 Slow\r\n{first}\r\nx-after: {}\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n",
+            "a".repeat(30)
+        ))])
+        .await;
+        let answer = get(&services(service(&fake.url()))).await.unwrap();
+        assert_eq!(answer.headers["retry-after"], "30");
+        assert_eq!(answer.headers.contains_key("x-after"), kept);
+        assert_eq!(answer.headers.contains_key("x-large"), !kept);
+    }
+}
+
+/// The bytes of a head that is `size_bytes` long, in pieces.
+fn head_of(size_bytes: usize, piece_size_bytes: usize) -> Vec<Say> {
+    let (before, after) = ("HTTP/1.1 200 OK\r\na: ", "\r\ncontent-length: 2\r\n\r\n");
+    let value = "v".repeat(size_bytes - before.len() - after.len());
+    let head = format!("{before}{value}{after}");
+    let mut says = Vec::new();
+    for piece in head.as_bytes().chunks(piece_size_bytes) {
+        says.extend([
+            Say::Bytes(piece.to_vec()),
+            Say::Wait(Duration::from_millis(2)),
+        ]);
+    }
+    says.push(text("ok"));
+    says
+}
+
+#[tokio::test]
+async fn the_bound_of_a_head_is_the_same_however_it_comes() {
+    for piece_size_bytes in [1_000, 16_000, 200_000] {
+        for (size_bytes, expected) in [
+            (ANSWER_HEAD_BYTES_MAX, "200 ok"),
+            (
+                ANSWER_HEAD_BYTES_MAX + 1,
+                "unknown: service `books`: sent, but the answer is no HTTP that we can read (its head is over 64 KiB",
+            ),
+            (
+                100_000,
+                "unknown: service `books`: sent, but the answer is no HTTP that we can read (its head is over 64 KiB",
+            ),
+        ] {
+            let fake = Fake::saying(&head_of(size_bytes, piece_size_bytes)).await;
+            check(&get(&services(service(&fake.url()))).await, expected);
+        }
+    }
 }
 
 #[tokio::test]

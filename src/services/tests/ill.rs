@@ -52,7 +52,7 @@ async fn switched() -> (Fake, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn an_ill_service_is_sent_nothing_and_says_why_and_when_it_is_asked_again() {
+async fn an_ill_service_is_sent_nothing_and_says_why_and_to_whoever_asks_when_it_is_asked_again() {
     let (fake, _) = switched().await;
     let services = watched(&fake.url());
     for run in 1..=2 {
@@ -60,12 +60,16 @@ async fn an_ill_service_is_sent_nothing_and_says_why_and_when_it_is_asked_again(
     }
     let third = call(&services, 3).await.not_now.unwrap();
     assert_eq!(
-        third.why,
-        "service `books` is ill: it answered 500; next look in 1s"
+        third.why, "service `books` is ill: it answered 500",
+        "it is kept with the run, where no time runs on"
+    );
+    assert_eq!(
+        services.ill(),
+        ["service `books` is ill: it answered 500; next look in 1s"]
     );
     assert_eq!(services.room("books"), Room::None);
     for run in 4..50 {
-        assert!(call(&services, run).await.not_now.is_some());
+        assert_eq!(call(&services, run).await.not_now.unwrap(), third);
     }
     assert_eq!(fake.requests().len(), 3);
 }
@@ -87,6 +91,73 @@ async fn once_a_look_succeeds_the_others_follow() {
     check(&call(&services, 5).await.outcome, "200 well");
     assert!(matches!(services.room("books"), Room::Calls(_)));
     check(&post(&services).await, "200 well");
+}
+
+/// Answers 500 three times, and then so.
+async fn ill_then(answer: &'static str) -> Fake {
+    let count = Arc::new(AtomicUsize::new(0));
+    Fake::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0..3 => vec![text("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")],
+        _ => vec![text(answer)],
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_look_that_is_told_to_wait_lets_nobody_follow_and_spends_no_attempt() {
+    for (answer, why) in [
+        (
+            "HTTP/1.1 429 Slow\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n",
+            "it answered 429 and asks for a wait of 1m",
+        ),
+        (
+            "HTTP/1.1 503 No\r\nretry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\ncontent-length: 0\r\n\r\n",
+            "it answered 503 and asks for a wait of 1day",
+        ),
+    ] {
+        let fake = ill_then(answer).await;
+        let services = watched(&fake.url());
+        for run in 1..=3 {
+            call(&services, run).await;
+        }
+        tokio::time::sleep(FIRST).await;
+        let look = call(&services, 4).await.not_now.unwrap();
+        assert!(look.why.contains(why), "{}", look.why);
+        // Longer than `max`, and not as long as the service asks for.
+        for _ in 0..6 {
+            tokio::time::sleep(FIRST / 2).await;
+            assert_eq!(services.room("books"), Room::None);
+            assert!(call(&services, 5).await.not_now.is_some());
+        }
+        assert_eq!(fake.requests().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_429_to_a_call_that_was_under_way_when_its_service_fell_ill_spends_no_attempt() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let fake = Fake::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => vec![
+            Say::Wait(Duration::from_millis(300)),
+            text("HTTP/1.1 429 Slow\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"),
+        ],
+        _ => vec![text("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")],
+    })
+    .await;
+    let services = watched(&fake.url());
+    let early = tokio::spawn({
+        let services = services.clone();
+        async move { call(&services, 0).await.not_now }
+    });
+    while fake.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for run in 1..=3 {
+        call(&services, run).await;
+    }
+    assert!(early.await.unwrap().is_some());
+    tokio::time::sleep(FIRST).await;
+    assert_eq!(services.room("books"), Room::None, "not for a minute");
 }
 
 #[tokio::test]
@@ -126,12 +197,26 @@ async fn no_connection_makes_a_service_ill_whoever_calls_and_a_429_with_a_time_d
     for run in 0..10 {
         assert_eq!(call(&services, run).await.not_now, None);
     }
-    let fake = Fake::saying(&[text(&busy.replace("retry-after", "x-nothing"))]).await;
-    let services = watched(&fake.url());
-    for run in 0..3 {
-        call(&services, run).await;
+}
+
+#[tokio::test]
+async fn a_429_that_does_not_say_for_how_long_makes_a_service_ill() {
+    for header in [
+        "x-nothing: 1",
+        "retry-after: soon",
+        "retry-after: -5",
+        "retry-after: 1.5",
+        "retry-after:",
+        "retry-after: 1\r\nretry-after: 1",
+    ] {
+        let busy = format!("HTTP/1.1 429 Slow\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+        let fake = Fake::saying(&[text(&busy)]).await;
+        let services = watched(&fake.url());
+        for run in 0..3 {
+            call(&services, run).await;
+        }
+        assert_eq!(services.room("books"), Room::None, "{header}");
     }
-    assert_eq!(services.room("books"), Room::None);
 }
 
 #[tokio::test]
