@@ -187,7 +187,14 @@ impl Services {
             self.resendable.extend(it.allowed);
             if let Some(key) = it.key.as_ref().filter(|_| it.is_first) {
                 // The service has not seen it now either, and it may become another call's.
-                self.by_key.remove(key);
+                match self
+                    .pending
+                    .iter_mut()
+                    .find(|other| other.key.as_ref() == Some(key))
+                {
+                    Some(other) => other.is_first = true,
+                    None => drop(self.by_key.remove(key)),
+                }
             }
         }
         let told = format!("{fate:?} {} {:?}", it.service, it.key);
