@@ -1,6 +1,7 @@
 //! From files to what is in force: read whole, check whole, swap in one step. A bad save changes nothing.
 
 mod align;
+mod before;
 mod canaries;
 mod check;
 mod choose;

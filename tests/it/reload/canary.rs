@@ -333,3 +333,19 @@ fn a_candidates_call_whose_outcome_is_unknown_is_not_made_again_by_the_old_versi
     assert_eq!(sent(&service, resent.1).len(), 2);
     assert_eq!(state_of(&host, 0), "canary");
 }
+
+#[test]
+fn a_start_with_a_broken_handlers_toml_goes_on_with_the_version_that_was_tried() {
+    let mut host = host();
+    host.save("scripts/a.rhai", &script(2));
+    assert!(reload(&host).0);
+    host.save("handlers.toml", "[handlers.a\n");
+    host.save("scripts/a.rhai", &script(3));
+    assert!(!reload(&host).0);
+    assert!(host.terminate().success());
+    host.restart();
+    assert_eq!(state_of(&host, 0), "canary");
+    let ids = post(&host, 10);
+    assert_eq!(done_by(&host, &ids, 3), 0);
+    assert_eq!(done_by(&host, &ids, 1) + done_by(&host, &ids, 2), 10);
+}

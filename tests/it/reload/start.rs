@@ -46,6 +46,61 @@ fn a_start_with_a_broken_handlers_toml_works_from_the_last_good_one() {
 }
 
 #[test]
+fn a_start_puts_no_script_into_force_that_a_broken_handlers_toml_kept_out() {
+    let mut host = stopped();
+    host.restart();
+    host.save("handlers.toml", &format!("{}\nx = [\n", config(&["a"])));
+    host.save("scripts/a.rhai", &script(2));
+    assert!(!reload(&host).0);
+    assert_eq!(version_of(&host, "a"), Some(1));
+    for _ in 0..2 {
+        assert!(host.terminate().success());
+        host.restart();
+        assert_eq!(version_of(&host, "a"), Some(1));
+        assert!(host.log().contains("the last good one"), "{}", host.log());
+    }
+    host.save("handlers.toml", &config(&["a"]));
+    comes_into_force(&host, "a", 2);
+    eventually(IN_TIME, || problems(&host).is_empty());
+}
+
+#[test]
+fn a_start_puts_no_script_into_force_that_a_refused_handlers_toml_kept_out() {
+    let mut host = HostSetup::new(&config(&["a", "b"]))
+        .file("scripts/a.rhai", &script(1))
+        .file("scripts/b.rhai", &script(1))
+        .start();
+    let refused = config(&["b", "a"]);
+    let refused = refused.trim_end().strip_suffix("records = [\"seen\"]");
+    host.save("handlers.toml", refused.unwrap());
+    host.save("scripts/b.rhai", &script(2));
+    assert!(!reload(&host).0);
+    assert!(host.terminate().success());
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert_eq!(version_of(&host, "b"), Some(1));
+    host.save("handlers.toml", &config(&["a", "b"]));
+    comes_into_force(&host, "b", 2);
+}
+
+#[test]
+fn a_start_with_a_broken_handlers_toml_takes_the_file_of_a_script_that_the_ledger_lacks_and_says_so()
+ {
+    let mut host = stopped();
+    {
+        let ledger = Connection::open(host.data().join("ledger.db")).unwrap();
+        ledger.execute("DELETE FROM script_versions", []).unwrap();
+    }
+    host.save("handlers.toml", "[handlers.a\n");
+    host.save("scripts/a.rhai", &script(2));
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(2));
+    let problems = problems(&host);
+    let is_told = |it: &String| it.contains("no version that was in force before can be had");
+    assert!(problems.iter().any(is_told), "{problems:?}");
+}
+
+#[test]
 fn a_start_without_any_file_works_from_the_ledger() {
     let mut host = stopped();
     fs::remove_file(host.folder().join("handlers.toml")).unwrap();
