@@ -98,6 +98,8 @@ pub struct Files {
     pub handlers: Result<String, String>,
     /// All scripts, by their path from the root: `scripts/lib/money.rhai`.
     pub sources: Sources,
+    /// Folders in which scripts lie, or may come to lie.
+    pub(super) folders: Vec<PathBuf>,
     /// Scripts that cannot be read.
     pub problems: Vec<Diagnostic>,
     /// Changes when anything of it changes.
@@ -151,6 +153,7 @@ impl Files {
             name: location.name(),
             handlers,
             sources: Sources(sources),
+            folders: found.folders,
             problems,
             hash,
             stamp,

@@ -12,6 +12,8 @@ pub(super) struct Looked {
     pub(super) stamp: Stamp,
     /// All of them but handlers.toml.
     pub(super) paths: Vec<PathBuf>,
+    /// Folders in which scripts lie, or may come to lie.
+    pub(super) folders: Vec<PathBuf>,
 }
 
 impl Looked {
@@ -20,6 +22,7 @@ impl Looked {
             hash: Some(files.hash.clone()),
             stamp: files.stamp.clone(),
             paths: files.paths(),
+            folders: files.folders.clone(),
         }
     }
 }

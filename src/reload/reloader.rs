@@ -128,9 +128,10 @@ impl Reloader {
             .collect()
     }
 
-    /// Every file that counts, but handlers.toml itself.
-    pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.lock().seen.paths.clone()
+    /// Every file that counts, but handlers.toml itself; and the folders in which others may come to lie.
+    pub(super) fn places(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let state = self.lock();
+        (state.seen.paths.clone(), state.seen.folders.clone())
     }
 
     /// Notes what is decided about a handler now.
