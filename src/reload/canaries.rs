@@ -24,6 +24,11 @@ pub async fn judge(reloader: Arc<Reloader>, tried: Arc<Notify>, shutdown: Cancel
 impl Reloader {
     async fn judge(&self) {
         let _turn = self.turn.lock().await;
+        self.look_at_canaries().await;
+    }
+
+    /// For whoever has the turn.
+    pub(super) async fn look_at_canaries(&self) {
         let now = self.current.load_full();
         for it in now.handlers() {
             let Some(canary) = &it.chosen.canary else {

@@ -225,6 +225,11 @@ impl Reloader {
                 state.vouches = false;
             }
         }
+        if report.is_changed {
+            // A canary's new settings may end it by what it has done already.
+            self.look_at_canaries().await;
+            report.decided.clone_from(&self.lock().decided);
+        }
         self.reports.send_replace(report.clone());
         report
     }
