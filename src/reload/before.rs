@@ -26,10 +26,10 @@ pub(super) struct Before {
 impl Before {
     /// None when nothing was, or when its handlers.toml is no good here.
     pub(super) fn of(files: &Files, last_good: &LastGood, reader: &Reader) -> Option<Self> {
-        let files = Files {
-            handlers: Ok(last_good.config.clone()?),
-            ..files.clone()
-        };
+        let files = files
+            .clone()
+            .with_handlers(last_good.config.clone()?)
+            .ok()?;
         let Checked {
             config,
             programs,

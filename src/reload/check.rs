@@ -204,7 +204,7 @@ fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
             std::env::VarError::NotPresent => "is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "is not UTF-8 text".to_owned(),
         }),
-        Variable::File(path) => files.location.read_secret(path),
+        Variable::File(path) => files.secret(path),
     }
 }
 

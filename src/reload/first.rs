@@ -29,8 +29,13 @@ pub struct Settled {
 pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
     let last_good =
         LastGood::load(reader).map_err(|it| format!("the ledger cannot be read: {it}"))?;
-    let files = Files::read(location);
-    let looked = Looked::of(&files);
+    let (files, looked) = match Files::read_in_time(location) {
+        Ok(it) => {
+            let looked = Looked::of(&it);
+            (it, looked)
+        }
+        Err(why) => (Files::unread(location, why), Looked::default()),
+    };
     let checked = check(&files);
     let mut report = Report {
         is_changed: true,
@@ -59,7 +64,9 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         (_, new) => {
             report.problems.extend(new.and_then(|(_, why)| why));
             let before = before.ok_or_else(|| report.problems.join("\n\n"))?;
-            for it in before.problems.iter().map(ToString::to_string) {
+            // Of scripts that nobody could look at nothing is known.
+            let of_scripts = before.problems.iter().filter(|_| looked.hash.is_some());
+            for it in of_scripts.map(ToString::to_string) {
                 if !report.problems.contains(&it) {
                     report.problems.push(it);
                 }

@@ -39,13 +39,9 @@ pub async fn watch(reloader: Arc<Reloader>, asked: Arc<Notify>, shutdown: Cancel
         warn!(%error, "files cannot be watched, they are looked at every {LOOK_EVERY:?}: {error}");
     }
     loop {
-        let (paths, within) = reloader.places();
         if let Ok(watcher) = &mut watcher
-            && renew(
-                watcher,
-                &mut watched,
-                folders(reloader.location(), &paths, &within),
-            )
+            && let Ok(wanted) = wanted(&reloader).await
+            && renew(watcher, &mut watched, wanted)
         {
             // What happened in a folder before it was watched was not told.
             changed.notify_one();
@@ -90,6 +86,14 @@ fn renew(watcher: &mut impl Watcher, watched: &mut Folders, wanted: Folders) -> 
     }
     *watched = now;
     has_new
+}
+
+/// Looking for them takes the system's answer for each.
+async fn wanted(reloader: &Reloader) -> Result<Folders, String> {
+    let location = reloader.location().clone();
+    let (paths, within) = reloader.places();
+    let look = move || folders(&location, &paths, &within);
+    reloader.look_at_files(look).await
 }
 
 /// The folders whose files count or may come to lie in, and those that symbolic links on the way to them lie in.

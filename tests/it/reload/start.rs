@@ -3,9 +3,10 @@
 use super::{
     BROKEN, IN_TIME, comes_into_force, config, host, problems, reload, script, version_of,
 };
-use crate::support::{Host, HostSetup, event, eventually, tell};
+use crate::support::{Faults, Host, HostSetup, event, eventually, tell};
 use rusqlite::{Connection, params};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 /// A measurement takes a million of them.
@@ -98,6 +99,54 @@ fn a_start_with_a_broken_handlers_toml_takes_the_file_of_a_script_that_the_ledge
     let problems = problems(&host);
     let is_told = |it: &String| it.contains("no version that was in force before can be had");
     assert!(problems.iter().any(is_told), "{problems:?}");
+}
+
+#[test]
+fn files_that_hang_stop_neither_events_nor_a_start_nor_an_end() {
+    let mut host = stopped();
+    let trigger = host.data().join("hang");
+    let hang = Faults::none().hang_while("/slow.rhai", &trigger);
+    host.save("scripts/slow.rhai", "skip(\"slow\");");
+    host.restart_with(&hang);
+    let begun = Instant::now();
+    fs::write(&trigger, "").unwrap();
+    host.save("scripts/a.rhai", &script(2));
+    host.save("scripts/slow.rhai", "skip(\"slower\");");
+    let tells = |host: &Host| {
+        let problems = problems(host);
+        problems
+            .iter()
+            .any(|it| it.contains("cannot be looked at since"))
+    };
+    eventually(IN_TIME, || tells(&host));
+    let (is_good, said) = reload(&host);
+    assert!(
+        !is_good && said.contains("cannot be looked at since"),
+        "{said}"
+    );
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(host.terminate().success());
+    host.restart_with(&hang);
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(tells(&host));
+    tell(&format!(
+        "told, ended and begun anew after {:?}",
+        begun.elapsed()
+    ));
+    fs::remove_file(&trigger).unwrap();
+    comes_into_force(&host, "a", 2);
+    eventually(IN_TIME, || problems(&host).is_empty());
+    assert!(host.terminate().success());
+}
+
+#[test]
+fn a_device_in_a_scripts_place_hinders_no_other_save() {
+    // Its end is never there; whoever may not open it has the same error.
+    let host = host();
+    symlink("/proc/kmsg", host.folder().join("scripts/k.rhai")).unwrap();
+    host.save("scripts/a.rhai", &script(2));
+    comes_into_force(&host, "a", 2);
+    assert!(problems(&host)[0].contains("scripts/k.rhai"));
 }
 
 #[test]
