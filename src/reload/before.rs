@@ -10,7 +10,7 @@ use super::losses::refuses_loss;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::in_force::Chosen;
-use crate::ledger::sqlite::read::Reader;
+use crate::ledger::sqlite::read::{ReadError, Reader};
 
 /// What was in force.
 pub(super) struct Before {
@@ -73,4 +73,24 @@ pub(super) fn chosen(
     let of_ledger = |version: &str| kept(reader, version);
     let choice = Choice::new(config, None, &last_good.decisions, &of_ledger);
     choice.of_all(checked.programs.clone(), report)
+}
+
+/// What a reload of files that are good in themselves would still find wrong, with what this ledger holds.
+pub fn refused(
+    files: &Files,
+    checked: &Checked,
+    reader: &Reader,
+) -> Result<Vec<String>, ReadError> {
+    let Some(config) = &checked.config else {
+        return Ok(Vec::new());
+    };
+    let last_good = LastGood::load(reader)?;
+    let mut report = Report::default();
+    let chosen = chosen(config, checked, &last_good, reader, &mut report);
+    let before = Before::of(files, &last_good, reader);
+    let why = before.and_then(|it| it.refuses(&files.name, config, &chosen));
+    Ok(match why {
+        Some(it) => vec![it],
+        None => report.problems,
+    })
 }

@@ -25,6 +25,7 @@ mod watch;
 
 pub use crate::in_force::short;
 pub use align::{align_first, align_late};
+pub use before::refused;
 pub use canaries::judge;
 pub use check::{Checked, check};
 pub use files::Files;
