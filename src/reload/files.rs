@@ -2,7 +2,7 @@
 
 use super::Location;
 use super::looker::Looker;
-use super::stamp::Stamp;
+use super::stamp::{DEPTH_MAX, Stamp, is_too_deep};
 use crate::diagnostic::Diagnostic;
 use crate::script::Sources;
 use sha2::{Digest, Sha256};
@@ -140,6 +140,25 @@ impl Files {
         known
             .cloned()
             .unwrap_or_else(|| self.location.read_secret(path))
+    }
+
+    /// Why a script that something names is not among those that were read, if it is there.
+    pub(super) fn why_missing(&self, path: &str) -> Option<Diagnostic> {
+        let unreadable = self.problems.iter().find(|it| it.file == path);
+        if let Some(it) = unreadable {
+            return Some(it.clone());
+        }
+        let is_folder = self.folders.contains(&self.location.root().join(path));
+        let why = if is_folder {
+            "it is a folder, and no script".to_owned()
+        } else if is_too_deep(path) {
+            format!(
+                "it is more than {DEPTH_MAX} folders deep in scripts/, where nothing is looked for"
+            )
+        } else {
+            return None;
+        };
+        Some(Diagnostic::of_file(path, why))
     }
 
     /// Every file that counts, but handlers.toml itself.

@@ -12,7 +12,7 @@ const SCRIPTS_MAX: usize = 5_000;
 /// The most files and folders below scripts/, whatever they are: a link may lead to the whole disk.
 const ENTRIES_MAX: usize = 20_000;
 /// How deep folders below scripts/ may go.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
 /// The most folders that are watched; what lies in others is seen by the look from time to time.
 const FOLDERS_MAX: usize = 1_000;
 /// Two saves can come in one tick of the clock that files are dated with: a younger date vouches for nothing.
@@ -186,6 +186,12 @@ impl Found {
             self.too_many.get_or_insert((shown(location, &path), why));
         }
     }
+}
+
+/// Whether a script, as messages name it, lies where the walk does not come.
+pub(super) fn is_too_deep(shown: &str) -> bool {
+    // scripts/ and the script itself are no folders in between.
+    DEPTH_MAX + 2 < Path::new(shown).components().count()
 }
 
 /// As messages name it.
