@@ -2,7 +2,7 @@
 
 use crate::reload::{self, Location};
 use crate::services::Services;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::net::{SocketAddr, TcpListener};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
@@ -13,7 +13,8 @@ const CONNECTIONS_WAITING_MAX: i32 = 4096;
 pub(super) fn before_there_is_a_folder(
     location: &Location,
 ) -> anyhow::Result<(SocketAddr, TcpListener)> {
-    let checked = reload::check(&reload::Files::read(location));
+    let files = reload::Files::read_in_time(location).map_err(|it| anyhow!(it))?;
+    let checked = reload::check(&files);
     let Some(config) = checked.config else {
         let problems: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
         bail!(problems.join("\n\n"));

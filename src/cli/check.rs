@@ -6,9 +6,10 @@ use super::{Places, look, remark};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::in_force::short;
-use crate::reload::{Checked, Files, check};
+use crate::reload::{self, Checked, Files, check};
 use crate::script::Program;
 use crate::services::Services;
+use anyhow::anyhow;
 use clap::Args;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,13 +29,16 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self, places: &Places) -> anyhow::Result<ExitCode> {
-        let files = Files::read(&places.location());
+        let files = Files::read_in_time(&places.location()).map_err(|it| anyhow!(it))?;
+        let checked = check(&files);
+        let refused = refused(places, &files, &checked);
         let Checked {
             config,
             programs,
             mut problems,
             warnings,
-        } = check(&files);
+        } = checked;
+        problems.extend(refused);
         if let Some(config) = &config
             && let Err(error) = Services::new(&config.services)
         {
@@ -75,6 +79,15 @@ impl Check {
             ExitCode::FAILURE
         })
     }
+}
+
+/// What a reload would refuse all the same, by what is known of the time before. There need be no ledger.
+fn refused(places: &Places, files: &Files, checked: &Checked) -> Vec<Diagnostic> {
+    let looked = look::open(places).and_then(|it| Ok(reload::refused(files, checked, &it)?));
+    let found = looked.unwrap_or_default().into_iter();
+    found
+        .map(|why| Diagnostic::of_file(&files.name, why))
+        .collect()
 }
 
 /// A good file is not in force while its handler is pinned, and runs nothing while it is held because it got stuck. There

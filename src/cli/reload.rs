@@ -9,7 +9,8 @@ use crate::reload::Report;
 use anyhow::bail;
 use std::process::ExitCode;
 
-/// Exit code 1 when something that the files say is not in force.
+/// Exit code 1 when something that the files say could not come into force. What somebody decided against them (a pin, a
+/// version that a canary rolled back) is told, and no mistake.
 pub(super) fn run(places: &Places) -> anyhow::Result<ExitCode> {
     tell(operate(places, &Command::Reload)?)
 }
@@ -60,9 +61,13 @@ fn print(out: &mut Out, report: &Report) -> anyhow::Result<()> {
             clean(it)
         ))?;
     }
-    let has_news = [&report.changes, &report.needs_restart, &report.held]
-        .iter()
-        .any(|it| !it.is_empty());
+    let news = [
+        &report.changes,
+        &report.needs_restart,
+        &report.held,
+        &report.decided,
+    ];
+    let has_news = news.iter().any(|it| !it.is_empty());
     if report.problems.is_empty() && !has_news {
         out.line(format_args!("{GREEN}good{GREEN:#}: nothing has changed"))?;
     }

@@ -24,6 +24,11 @@ pub async fn judge(reloader: Arc<Reloader>, tried: Arc<Notify>, shutdown: Cancel
 impl Reloader {
     async fn judge(&self) {
         let _turn = self.turn.lock().await;
+        self.look_at_canaries().await;
+    }
+
+    /// For whoever has the turn.
+    pub(super) async fn look_at_canaries(&self) {
         let now = self.current.load_full();
         for it in now.handlers() {
             let Some(canary) = &it.chosen.canary else {
@@ -126,12 +131,38 @@ fn said(score: Score) -> String {
         failed,
         doubtful,
     } = score;
-    let by_services = match doubtful {
-        0 => String::new(),
-        it => format!(", {it} more at a service"),
-    };
-    format!(
-        "{failed} of {} runs failed that the version before it could do{by_services}",
-        done.saturating_add(failed)
-    )
+    let certain = done.saturating_add(failed);
+    let by_itself =
+        format!("{failed} of {certain} runs failed that the version before it could do");
+    match (certain, doubtful) {
+        (_, 0) => by_itself,
+        (0, it) => format!(
+            "{it} runs failed at a service that failed none of them on the version before it"
+        ),
+        (_, it) => format!("{by_itself}, and {it} more failed on it alone, at a service"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_a_canary_reads_as_a_sentence() {
+        let check = |done: u32, failed: u32, doubtful: u32, expected: &str| {
+            let score = Score {
+                done,
+                failed,
+                doubtful,
+            };
+            assert_eq!(said(score), expected);
+        };
+        let by_itself = "2 of 10 runs failed that the version before it could do";
+        check(8, 2, 0, by_itself);
+        let more = format!("{by_itself}, and 3 more failed on it alone, at a service");
+        check(8, 2, 3, &more);
+        let by_services =
+            "10 runs failed at a service that failed none of them on the version before it";
+        check(0, 0, 10, by_services);
+    }
 }

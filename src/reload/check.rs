@@ -50,8 +50,9 @@ pub(super) fn check_beside(files: &Files, before: Option<&InForce>) -> Checked {
         let compiled = match unchanged(before, &config, handler, &files.sources) {
             Some(it) => Ok(it),
             None => compile(&engine, handler, &files.sources)
-                .map_err(|found| with_causes(found, &files.problems))
-                .map_err(|found| where_named(found, handler, &config, &files.name)),
+                .map_err(|found| with_causes(found, files))
+                .map_err(|found| where_named(found, handler, &config, &files.name))
+                .map_err(|found| whose(found, handler, &config)),
         };
         match &compiled {
             Ok(program) => add(&mut warnings, program.warnings()),
@@ -88,13 +89,26 @@ fn unheard_of(program: &Program, config: &Config) -> Vec<Diagnostic> {
 }
 
 /// A script that is there and cannot be read is not missing.
-pub(super) fn with_causes(found: Vec<Diagnostic>, unreadable: &[Diagnostic]) -> Vec<Diagnostic> {
-    let cause = |it: &Diagnostic| {
-        let mut causes = unreadable.iter();
-        causes.find(|cause| it.message == script::no_such_file(&cause.file))
-    };
-    let told = found.iter().map(|it| cause(it).unwrap_or(it));
-    told.cloned().collect()
+pub(super) fn with_causes(found: Vec<Diagnostic>, files: &Files) -> Vec<Diagnostic> {
+    let told = found.into_iter().map(|it| {
+        let cause = script::missing_file(&it.message).and_then(|path| files.why_missing(path));
+        cause.unwrap_or(it)
+    });
+    told.collect()
+}
+
+/// Of handlers that share a script one may be given what another is not.
+fn whose(mut found: Vec<Diagnostic>, handler: &Handler, config: &Config) -> Vec<Diagnostic> {
+    let of_script = |it: &&Handler| it.script == handler.script;
+    if config.handlers.iter().filter(of_script).count() < 2 {
+        return found;
+    }
+    let named = |text: &str| text.replace("this handler", &format!("handler `{}`", handler.name));
+    for it in &mut found {
+        it.message = named(&it.message);
+        it.help = it.help.as_deref().map(named);
+    }
+    found
 }
 
 /// A script that is not there is a mistake of the line that names it.
@@ -204,157 +218,9 @@ fn value_of(files: &Files, variable: Variable<'_>) -> Result<String, String> {
             std::env::VarError::NotPresent => "is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "is not UTF-8 text".to_owned(),
         }),
-        Variable::File(path) => files.location.read_secret(path),
+        Variable::File(path) => files.secret(path),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::in_force::Chosen;
-    use crate::reload::Location;
-    use crate::services::Services;
-    use std::fs;
-
-    const HANDLERS: &str = "[endpoints.stripe]\npath = \"/x\"\nsigning_secrets = [\"whsec_1\"]\n\
-        [handlers.a]\nevents = [\"*\"]\nscript = \"scripts/a.rhai\"\n\
-        [handlers.b]\nevents = [\"*\"]\nscript = \"scripts/b.rhai\"\n";
-
-    #[test]
-    fn an_event_type_that_no_handler_of_a_script_gets_is_warned_of() {
-        let dir = tempfile::tempdir().unwrap();
-        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
-        fs::create_dir_all(dir.path().join("scripts")).unwrap();
-        let handlers = HANDLERS
-            .replacen("\"*\"", "\"invoice.paid\", \"charge.*\"", 1)
-            .replacen("\"*\"", "\"customer.created\"", 1)
-            .replace("b.rhai", "a.rhai");
-        save("handlers.toml", &handlers);
-        save(
-            "scripts/a.rhai",
-            "if event.type == \"invoice.payed\" { }\n\
-             if event.type == \"invoice.paid\" || \"charge.refunded\" != event.type { }\n\
-             if event.type in [\"customer.created\", \"payout.paid\"] { }\n\
-             let text = switch event.type {\n\
-             \"customer.created\" | \"customer.deleted\" => \"payout.paid\",\n\
-             _ => \"charge.expired\",\n};\n\
-             if text == \"x\" { }\n",
-        );
-        let checked = check(&Files::read(&Location::new(
-            dir.path().join("handlers.toml"),
-        )));
-        assert!(checked.problems.is_empty(), "{:?}", checked.problems);
-        let told: Vec<_> = checked
-            .warnings
-            .iter()
-            .map(|it| (it.line, it.message.as_str(), it.help.as_deref().unwrap()))
-            .collect();
-        let expected = [
-            (
-                1,
-                "there is no event type `invoice.payed`: this is never true",
-                "did you mean `invoice.paid`?",
-            ),
-            (
-                3,
-                "the handler of this script gets no `payout.paid`: this is never true",
-                "add \"payout.paid\" to `events = […]` of the handler in handlers.toml",
-            ),
-            (
-                5,
-                "the handler of this script gets no `customer.deleted`: this is never true",
-                "did you mean `customer.created`? Else add \"customer.deleted\" to `events = […]` of the handler in handlers.toml",
-            ),
-        ];
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn a_script_that_cannot_be_read_has_one_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let save = |path: &str, text: &[u8]| fs::write(dir.path().join(path), text).unwrap();
-        fs::create_dir_all(dir.path().join("scripts/lib")).unwrap();
-        save("handlers.toml", HANDLERS.as_bytes());
-        save("scripts/a.rhai", b" \n");
-        save("scripts/b.rhai", b"import \"lib/x\" as x;\n");
-        save("scripts/lib/x.rhai", b"fn x() { \"\xff\" }");
-        let checked = check(&Files::read(&Location::new(
-            dir.path().join("handlers.toml"),
-        )));
-        let told = |it: &Diagnostic| (it.file.clone(), it.message.clone());
-        let problems: Vec<_> = checked.problems.iter().map(told).collect();
-        let expected = [
-            ("scripts/a.rhai", "the script is empty"),
-            (
-                "scripts/lib/x.rhai",
-                "it cannot be read: byte 11 is not UTF-8, on line 1; save it as UTF-8",
-            ),
-        ];
-        assert_eq!(
-            problems,
-            expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
-        );
-        assert!(checked.programs.iter().all(Result::is_err));
-    }
-
-    #[test]
-    fn a_script_that_is_not_there_is_told_where_it_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
-        fs::create_dir_all(dir.path().join("scripts")).unwrap();
-        save("handlers.toml", HANDLERS);
-        save("scripts/b.rhai", "log.info(\"b\");");
-        let checked = check(&Files::read(&Location::new(
-            dir.path().join("handlers.toml"),
-        )));
-        let [it] = checked.problems.as_slice() else {
-            panic!("{:?}", checked.problems)
-        };
-        assert!(it.file.ends_with("handlers.toml"), "{it}");
-        assert!(it.source_line.contains("scripts/a.rhai"), "{it}");
-        assert!(
-            it.message.contains("no file `scripts/a.rhai`") && it.message.contains("handler `"),
-            "{it}"
-        );
-    }
-
-    #[test]
-    fn a_save_compiles_only_what_it_changed() {
-        let dir = tempfile::tempdir().unwrap();
-        let save = |path: &str, text: &str| fs::write(dir.path().join(path), text).unwrap();
-        fs::create_dir_all(dir.path().join("scripts/lib")).unwrap();
-        save("handlers.toml", HANDLERS);
-        save("scripts/lib/x.rhai", "fn x() { 1 }");
-        save(
-            "scripts/a.rhai",
-            "import \"lib/x\" as lib; log.info(`${lib::x()}`);",
-        );
-        save("scripts/b.rhai", "log.info(\"b\");");
-        let location = Location::new(dir.path().join("handlers.toml"));
-        let look = |before: Option<&InForce>| {
-            let Checked {
-                config, programs, ..
-            } = check_beside(&Files::read(&location), before);
-            let chosen = programs.into_iter().map(|it| Chosen {
-                saved: it.as_ref().ok().cloned(),
-                canary: None,
-                program: it.map_err(|_| "broken".to_owned()),
-            });
-            let services = Services::new(&[]).unwrap();
-            InForce::new(config.unwrap(), services, chosen.collect())
-        };
-        let same = |one: &InForce, other: &InForce| {
-            let program = |it: &InForce, at: usize| it.handlers()[at].program().unwrap().clone();
-            [0, 1].map(|at| Arc::ptr_eq(&program(one, at), &program(other, at)))
-        };
-        let first = look(None);
-        assert_eq!(same(&first, &look(Some(&first))), [true, true]);
-        save("scripts/lib/x.rhai", "fn x() { 2 }");
-        let second = look(Some(&first));
-        assert_eq!(same(&first, &second), [false, true]);
-        // What a script may use is compiled in.
-        save("handlers.toml", &format!("{HANDLERS}records = [\"c\"]\n"));
-        let third = look(Some(&second));
-        assert_eq!(same(&second, &third), [true, false]);
-    }
-}
+mod tests;

@@ -52,6 +52,76 @@ impl<'a> Choice<'a> {
             .collect()
     }
 
+    /// For all handlers, where handlers.toml itself is not in force: no other save is, either. Each handler goes on with its
+    /// last good version. What the files hold serves only where there is none to be had.
+    pub(super) fn of_all_as_before(
+        &self,
+        programs: Vec<Result<Arc<Program>, Vec<Diagnostic>>>,
+        report: &mut Report,
+    ) -> Vec<Chosen> {
+        let handlers = self.config.handlers.iter().zip(programs);
+        handlers
+            .map(|(handler, program)| {
+                let chosen = match self.decisions.pins.get(&*handler.name) {
+                    Some(version) => self.pinned(handler, version, None, report),
+                    None => self.as_before(handler, program, report),
+                };
+                self.unless_stuck(handler, chosen, report)
+            })
+            .collect()
+    }
+
+    fn as_before(
+        &self,
+        handler: &Handler,
+        program: Result<Arc<Program>, Vec<Diagnostic>>,
+        report: &mut Report,
+    ) -> Chosen {
+        match (self.last_good(handler), program) {
+            (Some((old, canary)), program) => {
+                let is_tried = |version: &str| {
+                    let tried = canary.as_ref().map(|it| it.candidate.version());
+                    tried == Some(version)
+                };
+                let of_file = program.as_ref().map(|it| it.version());
+                if !of_file.is_ok_and(|it| it == old.version() || is_tried(it)) {
+                    report.changes.push(stays(handler, &old));
+                }
+                Chosen {
+                    program: Ok(old),
+                    canary,
+                    saved: None,
+                }
+            }
+            (None, Ok(program)) => {
+                report.problems.push(format!(
+                    "handler `{}` runs version {} as {} holds it: no version that was in force before can be had",
+                    handler.name,
+                    short(program.version()),
+                    handler.script
+                ));
+                Chosen {
+                    program: Ok(program.clone()),
+                    canary: None,
+                    saved: Some(program),
+                }
+            }
+            (None, Err(found)) => self.broken(handler, &found, report),
+        }
+    }
+
+    /// The version that was in force, and the one that was tried beside it.
+    fn last_good(&self, handler: &Handler) -> Option<(Arc<Program>, Option<Canary>)> {
+        let name = &*handler.name;
+        let old = self.version(handler, self.decisions.in_force.get(name)?)?;
+        let tried = self.decisions.canaries.get(name);
+        let canary = handler.canary.and_then(|policy| {
+            let candidate = self.version(handler, tried?)?;
+            Some(Canary { candidate, policy })
+        });
+        Some((old, canary))
+    }
+
     fn of(
         &self,
         handler: &Handler,
@@ -144,8 +214,7 @@ impl<'a> Choice<'a> {
     /// The file is no good: what was good before goes on, a canary too.
     fn broken(&self, handler: &Handler, found: &[Diagnostic], report: &mut Report) -> Chosen {
         let name = &handler.name;
-        let old = self.decisions.in_force.get(&**name);
-        let Some(old) = old.and_then(|it| self.version(handler, it)) else {
+        let Some((old, canary)) = self.last_good(handler) else {
             report.changes.push(format!(
                 "handler `{name}` has no good version of {}: its runs are held",
                 handler.script
@@ -160,16 +229,7 @@ impl<'a> Choice<'a> {
                 saved: None,
             };
         };
-        report.changes.push(format!(
-            "handler `{name}` stays on version {} of {}, the last good one",
-            short(old.version()),
-            old.script()
-        ));
-        let tried = self.decisions.canaries.get(&**name);
-        let canary = handler.canary.and_then(|policy| {
-            let candidate = self.version(handler, tried?)?;
-            Some(Canary { candidate, policy })
-        });
+        report.changes.push(stays(handler, &old));
         Chosen {
             program: Ok(old),
             canary,
@@ -224,6 +284,15 @@ impl<'a> Choice<'a> {
         handler.script = script;
         compile(engine, &handler, &sources).ok()
     }
+}
+
+fn stays(handler: &Handler, old: &Program) -> String {
+    format!(
+        "handler `{}` stays on version {} of {}, the last good one",
+        handler.name,
+        short(old.version()),
+        old.script()
+    )
 }
 
 /// Every program of a choice.

@@ -1,92 +1,21 @@
 //! handlers.toml and all scripts, read whole at one moment.
 
-use super::Rehearsal;
-use super::stamp::Stamp;
+use super::Location;
+use super::looker::Looker;
+use super::stamp::{DEPTH_MAX, Stamp, is_too_deep};
 use crate::diagnostic::Diagnostic;
 use crate::script::Sources;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The most bytes that handlers.toml may have.
 const HANDLERS_SIZE_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes that a script may have.
 const SCRIPT_SIZE_BYTES_MAX: u64 = 64 * 1024;
-/// The most bytes of a file that `${file:…}` names.
-const SECRET_SIZE_BYTES_MAX: u64 = 64 * 1024;
-
-/// Where the files are.
-#[derive(Clone, Debug)]
-pub struct Location {
-    /// handlers.toml, as it was given.
-    config: PathBuf,
-    /// The folder that script paths are relative to.
-    root: PathBuf,
-    rehearsal: Option<Arc<Rehearsal>>,
-}
-
-impl Location {
-    pub fn new(config: impl Into<PathBuf>) -> Self {
-        let config = config.into();
-        let root = match config.parent() {
-            Some(it) if !it.as_os_str().is_empty() => it.to_owned(),
-            Some(_) | None => PathBuf::from("."),
-        };
-        Self {
-            config,
-            root,
-            rehearsal: None,
-        }
-    }
-
-    /// The same files, for a host that must reach nothing outside.
-    #[must_use]
-    pub fn rehearsed(mut self, rehearsal: Arc<Rehearsal>) -> Self {
-        self.rehearsal = Some(rehearsal);
-        self
-    }
-
-    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
-        self.rehearsal.as_deref()
-    }
-
-    pub fn config(&self) -> &Path {
-        &self.config
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub fn scripts(&self) -> PathBuf {
-        self.root.join("scripts")
-    }
-
-    /// handlers.toml as messages name it.
-    pub fn name(&self) -> String {
-        self.config.display().to_string()
-    }
-
-    /// The text of a file that holds a secret, or why it cannot be read.
-    pub fn read_secret(&self, path: &Path) -> Result<String, String> {
-        let whole = self.root.join(path);
-        let text = read_bounded(&whole, SECRET_SIZE_BYTES_MAX).map_err(|it| {
-            let why = it.why;
-            if path.is_absolute() {
-                why
-            } else {
-                format!("{why} (looked for at {})", whole.display())
-            }
-        })?;
-        Ok(text
-            .strip_suffix('\n')
-            .map_or(text.as_str(), |it| it.strip_suffix('\r').unwrap_or(it))
-            .to_owned())
-    }
-}
 
 /// All that a version is made from.
 #[derive(Clone, Debug)]
@@ -98,6 +27,10 @@ pub struct Files {
     pub handlers: Result<String, String>,
     /// All scripts, by their path from the root: `scripts/lib/money.rhai`.
     pub sources: Sources,
+    /// The files that `${file:…}` names, or why they cannot be read.
+    secrets: BTreeMap<String, Result<String, String>>,
+    /// Folders in which scripts lie, or may come to lie.
+    pub(super) folders: Vec<PathBuf>,
     /// Scripts that cannot be read.
     pub problems: Vec<Diagnostic>,
     /// Changes when anything of it changes.
@@ -110,7 +43,7 @@ impl Files {
     pub fn read(location: &Location) -> Self {
         let mut stamp = Stamp::begin(location);
         // A line of it may hold a secret.
-        let handlers = read_bounded(&location.config, HANDLERS_SIZE_BYTES_MAX)
+        let handlers = read_bounded(location.config(), HANDLERS_SIZE_BYTES_MAX)
             .map_err(|it| format!("it cannot be read: {}", it.why));
         let named = handlers.iter().flat_map(|it| named_files(it));
         let found = stamp.complete(location, named.map(str::to_owned).collect());
@@ -142,8 +75,14 @@ impl Files {
         for it in &problems {
             add(&it.message);
         }
+        let secrets: BTreeMap<_, _> = stamp
+            .named
+            .iter()
+            .map(|it| read_named(location, it))
+            .collect();
         for path in &stamp.named {
-            add(&location.read_secret(Path::new(path)).unwrap_or_default());
+            let text = secrets.get(path).and_then(|it| it.as_ref().ok());
+            add(text.map_or("", String::as_str));
         }
         let hash = hex::encode(hasher.finalize());
         Self {
@@ -151,10 +90,75 @@ impl Files {
             name: location.name(),
             handlers,
             sources: Sources(sources),
+            secrets,
+            folders: found.folders,
             problems,
             hash,
             stamp,
         }
+    }
+
+    /// The same for whoever may block, and not for ever.
+    pub fn read_in_time(location: &Location) -> Result<Self, String> {
+        let it = location.clone();
+        location.looker.look_now(move || Self::read(&it))
+    }
+
+    /// What is known of files that could not be looked at.
+    pub(super) fn unread(location: &Location, why: String) -> Self {
+        Self {
+            location: location.clone(),
+            name: location.name(),
+            handlers: Err(why),
+            sources: Sources::default(),
+            secrets: BTreeMap::new(),
+            folders: Vec::new(),
+            problems: Vec::new(),
+            hash: String::new(),
+            stamp: Stamp::default(),
+        }
+    }
+
+    /// The same scripts with another handlers.toml. What that names is read here, where a look that hangs may be left
+    /// behind already: at most one more, at a start.
+    pub(super) fn with_handlers(mut self, text: String) -> Result<Self, String> {
+        let named = named_files(&text).filter(|it| !self.secrets.contains_key(*it));
+        let named: Vec<String> = named.map(str::to_owned).collect();
+        if !named.is_empty() {
+            let location = self.location.clone();
+            let read = move || named.iter().map(|it| read_named(&location, it)).collect();
+            let more: BTreeMap<_, _> = Looker::default().look_now(read)?;
+            self.secrets.extend(more);
+        }
+        self.handlers = Ok(text);
+        Ok(self)
+    }
+
+    /// What a file that `${file:…}` names held when all was read.
+    pub(super) fn secret(&self, path: &Path) -> Result<String, String> {
+        let known = path.to_str().and_then(|it| self.secrets.get(it));
+        known
+            .cloned()
+            .unwrap_or_else(|| self.location.read_secret(path))
+    }
+
+    /// Why a script that something names is not among those that were read, if it is there.
+    pub(super) fn why_missing(&self, path: &str) -> Option<Diagnostic> {
+        let unreadable = self.problems.iter().find(|it| it.file == path);
+        if let Some(it) = unreadable {
+            return Some(it.clone());
+        }
+        let is_folder = self.folders.contains(&self.location.root().join(path));
+        let why = if is_folder {
+            "it is a folder, and no script".to_owned()
+        } else if is_too_deep(path) {
+            format!(
+                "it is more than {DEPTH_MAX} folders deep in scripts/, where nothing is looked for"
+            )
+        } else {
+            return None;
+        };
+        Some(Diagnostic::of_file(path, why))
     }
 
     /// Every file that counts, but handlers.toml itself.
@@ -165,7 +169,7 @@ impl Files {
         scripts
             .chain(unreadable)
             .chain(named)
-            .map(|it| self.location.root.join(it))
+            .map(|it| self.location.root().join(it))
             .collect()
     }
 }
@@ -178,9 +182,13 @@ fn named_files(text: &str) -> impl Iterator<Item = &str> {
         .map(|(path, _)| path)
 }
 
+fn read_named(location: &Location, path: &str) -> (String, Result<String, String>) {
+    (path.to_owned(), location.read_secret(Path::new(path)))
+}
+
 /// Why a script cannot be used.
-struct Unusable {
-    why: String,
+pub(super) struct Unusable {
+    pub(super) why: String,
     help: Option<&'static str>,
     place: Option<Place>,
 }
@@ -245,14 +253,21 @@ fn read_script(path: &Path) -> Result<String, Unusable> {
     }
 }
 
-fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, Unusable> {
+pub(super) fn read_bounded(path: &Path, size_bytes_max: u64) -> Result<String, Unusable> {
     let unread = |it: std::io::Error| Unusable::new(it.to_string());
     // To open a pipe would wait for whoever writes into it.
     let kind = fs::metadata(path).map_err(unread)?;
     if !kind.is_file() {
         return Err(Unusable::new("it is not a file"));
     }
-    let file = fs::File::open(path).map_err(unread)?;
+    // A device may look like a file, and let whoever reads it wait for what it has to say.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    let flags = flags.try_into().unwrap_or_default();
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path);
+    let file = opened.map_err(unread)?;
     let mut bytes = Vec::new();
     file.take(size_bytes_max + 1)
         .read_to_end(&mut bytes)

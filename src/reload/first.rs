@@ -1,19 +1,13 @@
 //! What a start begins with: the files, or, where these are broken, what was good before.
 
-use super::check::{Checked, check};
-use super::choose::Choice;
-use super::differences::refuses_rename;
-use super::last_good::{LastGood, kept};
+use super::before::{Before, chosen};
+use super::check::check;
+use super::last_good::LastGood;
 use super::look::Looked;
-use super::losses::refuses_loss;
 use super::{Files, Location, Report};
-use crate::config::Config;
-use crate::diagnostic::Diagnostic;
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;
-use crate::script::Program;
 use crate::services::Services;
-use std::sync::Arc;
 use tracing::warn;
 
 /// What a start begins with.
@@ -33,67 +27,59 @@ pub struct Settled {
 
 /// The first version after a start: from the files, or, where these are broken, from what was good before.
 pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
-    let files = Files::read(location);
-    let looked = Looked::of(&files);
     let last_good =
         LastGood::load(reader).map_err(|it| format!("the ledger cannot be read: {it}"))?;
-    let mut checked = check(&files);
+    let (files, looked) = match Files::read_in_time(location) {
+        Ok(it) => {
+            let looked = Looked::of(&it);
+            (it, looked)
+        }
+        Err(why) => (Files::unread(location, why), Looked::default()),
+    };
+    let checked = check(&files);
     let mut report = Report {
         is_changed: true,
         ..Report::default()
     };
-    report
-        .problems
-        .extend(checked.problems.iter().map(ToString::to_string));
-    if let (Some(new), Some(text)) = (&checked.config, &last_good.config) {
-        let old = Files {
-            handlers: Ok(text.clone()),
-            ..files.clone()
-        };
-        let why = check(&old).config.and_then(|old| refuses_rename(&old, new));
-        if let Some(why) = why {
-            report.problems.push(why);
-            checked.config = None;
-        }
-    }
-    if checked.config.is_some()
-        && let Some(why) = refuses_losses(location, &files, &checked, &last_good, reader)
-    {
-        report.problems.push(why);
-        checked.config = None;
-    }
-    if checked.config.is_none() {
-        let text = last_good
-            .config
-            .as_deref()
-            .ok_or_else(|| report.problems.join("\n\n"))?;
-        let old = Files {
-            handlers: Ok(text.to_owned()),
-            ..files
-        };
-        checked = check(&old);
-        if checked.config.is_none() {
-            return Err(report.problems.join("\n\n"));
-        }
-        for it in checked.problems.iter().map(ToString::to_string) {
-            if !report.problems.contains(&it) {
-                report.problems.push(it);
-            }
-        }
-        report.changes.push(format!(
-            "{} has errors: the last good version of it is in force",
-            location.name()
-        ));
-    }
-    let Checked {
-        config: Some(config),
-        programs,
-        warnings,
-        ..
-    } = checked
-    else {
-        return Err(report.problems.join("\n\n"));
+    let texts = checked.problems.iter().map(ToString::to_string);
+    report.problems.extend(texts);
+    let is_as_before = checked
+        .config
+        .as_ref()
+        .is_some_and(|it| last_good.config.as_ref() == Some(&it.text));
+    let before = if is_as_before {
+        None
+    } else {
+        Before::of(&files, &last_good, reader)
     };
+    let mut of_choice = Report::default();
+    let new = checked.config.as_ref().map(|config| {
+        let chosen = chosen(config, &checked, &last_good, reader, &mut of_choice);
+        let before = before.as_ref();
+        let why = before.and_then(|it| it.refuses(&location.name(), config, &chosen));
+        (chosen, why)
+    });
+    let (config, chosen, warnings) = match (checked.config, new) {
+        (Some(config), Some((chosen, None))) => (config, chosen, checked.warnings),
+        (_, new) => {
+            report.problems.extend(new.and_then(|(_, why)| why));
+            let before = before.ok_or_else(|| report.problems.join("\n\n"))?;
+            // Of scripts that nobody could look at nothing is known.
+            let of_scripts = before.problems.iter().filter(|_| looked.hash.is_some());
+            for it in of_scripts.map(ToString::to_string) {
+                if !report.problems.contains(&it) {
+                    report.problems.push(it);
+                }
+            }
+            report.changes.push(format!(
+                "{} is not in force: the last good version of it is, with the last good version of each script",
+                location.name()
+            ));
+            of_choice = before.of_choice;
+            (before.config, before.chosen, before.warnings)
+        }
+    };
+    report.extend(of_choice);
     for it in warnings {
         warn!("{it}");
     }
@@ -102,9 +88,6 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         let finding = config.finding(&location.name(), key, it.to_string());
         finding.to_string()
     })?;
-    let of_ledger = |version: &str| kept(reader, version);
-    let choice = Choice::new(&config, None, &last_good.decisions, &of_ledger);
-    let chosen = choice.of_all(programs, &mut report);
     let settled = Settled {
         looked,
         problems: report.problems.clone(),
@@ -115,36 +98,4 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         report,
         settled,
     })
-}
-
-/// Why the files' handlers.toml leaves out of force a handler that runs by the last good one.
-fn refuses_losses(
-    location: &Location,
-    files: &Files,
-    checked: &Checked,
-    last_good: &LastGood,
-    reader: &Reader,
-) -> Option<String> {
-    let new = checked.config.as_ref()?;
-    let text = last_good.config.as_ref().filter(|it| **it != new.text)?;
-    let of_ledger = |version: &str| kept(reader, version);
-    let choose = |config: &Config, programs: &[Result<Arc<Program>, Vec<Diagnostic>>]| {
-        let choice = Choice::new(config, None, &last_good.decisions, &of_ledger);
-        choice.of_all(programs.to_vec(), &mut Report::default())
-    };
-    let chosen = choose(new, &checked.programs);
-    if chosen.iter().all(|it| it.program.is_ok()) {
-        return None;
-    }
-    let before = check(&Files {
-        handlers: Ok(text.clone()),
-        ..files.clone()
-    });
-    let old = before.config?;
-    let ran = choose(&old, &before.programs);
-    let runs_now = |name: &str| {
-        let mut handlers = old.handlers.iter().zip(&ran);
-        handlers.any(|(it, chosen)| *it.name == *name && chosen.program.is_ok())
-    };
-    refuses_loss(&location.name(), new, &chosen, &runs_now)
 }

@@ -4,6 +4,7 @@ use super::stamp::Stamp;
 use super::{Files, Reloader};
 use std::path::PathBuf;
 use std::time::Duration;
+use tracing::warn;
 
 /// Files that were looked at.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,8 @@ pub(super) struct Looked {
     pub(super) stamp: Stamp,
     /// All of them but handlers.toml.
     pub(super) paths: Vec<PathBuf>,
+    /// Folders in which scripts lie, or may come to lie.
+    pub(super) folders: Vec<PathBuf>,
 }
 
 impl Looked {
@@ -20,6 +23,7 @@ impl Looked {
             hash: Some(files.hash.clone()),
             stamp: files.stamp.clone(),
             paths: files.paths(),
+            folders: files.folders.clone(),
         }
     }
 }
@@ -39,7 +43,7 @@ impl Reloader {
             state.seen.stamp.clone()
         };
         let location = self.location().clone();
-        let looked = tokio::task::spawn_blocking(move || stamp.again(&location) == stamp);
+        let looked = self.look_at_files(move || stamp.again(&location) == stamp);
         looked.await.unwrap_or(false)
     }
 
@@ -54,16 +58,16 @@ impl Reloader {
         }
         let read = || {
             let location = self.location().clone();
-            tokio::task::spawn_blocking(move || Files::read(&location))
+            self.look_at_files(move || Files::read(&location))
         };
-        let mut files = read().await.map_err(|it| it.to_string())?;
+        let mut files = read().await?;
         let is_known = self.lock().seen.hash.as_deref() == Some(files.hash.as_str());
         for _ in 0..LOOKS_MAX {
             if is_known {
                 break;
             }
             tokio::time::sleep(STILL_FOR).await;
-            let again = read().await.map_err(|it| it.to_string())?;
+            let again = read().await?;
             let is_still = again.hash == files.hash && again.stamp == files.stamp;
             files = again;
             if is_still {
@@ -71,5 +75,21 @@ impl Reloader {
             }
         }
         Ok(files)
+    }
+
+    /// In bounded time. That it cannot be done is logged when it begins to be so.
+    pub(super) async fn look_at_files<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let looker = &self.location().looker;
+        let is_known = looker.hangs().is_some();
+        let looked = looker.look(look).await;
+        if let Err(why) = &looked
+            && !is_known
+        {
+            warn!("{why}");
+        }
+        looked
     }
 }

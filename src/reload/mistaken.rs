@@ -30,7 +30,7 @@ pub(super) fn findings(files: &Files, mistaken: Mistaken) -> (Vec<Diagnostic>, V
             }
             None => engine.findings(&path, &files.sources),
         };
-        add(&mut found, &with_causes(of_script, &files.problems));
+        add(&mut found, &with_causes(of_script, files));
     }
     found
         .into_iter()

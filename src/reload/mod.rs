@@ -1,6 +1,7 @@
 //! From files to what is in force: read whole, check whole, swap in one step. A bad save changes nothing.
 
 mod align;
+mod before;
 mod canaries;
 mod check;
 mod choose;
@@ -10,7 +11,9 @@ mod first;
 mod forget;
 mod keep;
 mod last_good;
+mod location;
 mod look;
+mod looker;
 mod losses;
 mod mistaken;
 mod pins;
@@ -22,11 +25,13 @@ mod watch;
 
 pub use crate::in_force::short;
 pub use align::{align_first, align_late};
+pub use before::refused;
 pub use canaries::judge;
 pub use check::{Checked, check};
-pub use files::{Files, Location};
+pub use files::Files;
 pub use first::{First, Settled, first};
 pub use last_good::last_good_config;
+pub use location::Location;
 pub use rehearsal::{Rehearsal, new_signing_secret};
 pub use reloader::Reloader;
 pub use watch::watch;

@@ -8,7 +8,7 @@ use crate::ledger::sqlite::read::ReadError;
 use crate::ledger::version_decision::VersionDecision;
 use crate::script::Program;
 use std::sync::Arc;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// So much of a version's hash has to be named, at least.
 const VERSION_CHARS_MIN: usize = 4;
@@ -101,15 +101,15 @@ impl Reloader {
 
     /// Lets a handler's file count again.
     pub async fn unpin(&self, handler: &str) -> Result<Report, String> {
-        {
+        let pin = {
             let _turn = self.turn.lock().await;
             let decisions = self
                 .reader()
                 .version_decisions()
                 .map_err(|it| it.to_string())?;
-            if !decisions.pins.contains_key(handler) {
+            let Some(pin) = decisions.pins.get(handler) else {
                 return Err(format!("handler `{handler}` is not pinned"));
-            }
+            };
             let step = VersionDecision::Pin {
                 handler: handler.into(),
                 version: None,
@@ -117,8 +117,31 @@ impl Reloader {
             };
             self.decide(vec![step]).await.map_err(|it| it.to_string())?;
             self.decided_anew(handler, None);
-        }
-        Ok(self.reload(true).await)
+            pin.clone()
+        };
+        let mut report = self.reload(true).await;
+        let line = self.unpinned_line(handler, &pin, report.is_changed);
+        info!("{line}");
+        report.changes.insert(0, line);
+        Ok(report)
+    }
+
+    /// Without a good handlers.toml the file does not count yet.
+    fn unpinned_line(&self, handler: &str, pin: &str, counts: bool) -> String {
+        let now = self.current.load();
+        let runs = now.handler(handler).map(|it| it.program());
+        let more = match runs {
+            None => "; it is not in handlers.toml".to_owned(),
+            Some(Ok(it)) if !counts => format!(
+                "; it runs version {} until what is wrong with the files is mended",
+                short(it.version())
+            ),
+            Some(Ok(_) | Err(_)) => String::new(),
+        };
+        format!(
+            "the pin of handler `{handler}` to version {} is off{more}",
+            short(pin)
+        )
     }
 }
 

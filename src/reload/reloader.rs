@@ -112,12 +112,16 @@ impl Reloader {
     /// Why what the files say is not in force; none when it is.
     pub fn problems(&self) -> Vec<String> {
         let state = self.lock();
+        // A start tells it with the file that it could not read.
+        let is_told = |why: &String| state.problems.iter().any(|it| it.contains(why));
+        let hangs = self.location.looker.hangs().filter(|it| !is_told(it));
         state
             .problems
             .iter()
             .chain(&state.decided)
             .chain(&state.of_gone)
             .cloned()
+            .chain(hangs)
             .chain(state.aligning.then(|| ALIGNING.to_owned()))
             .chain(
                 state
@@ -128,9 +132,10 @@ impl Reloader {
             .collect()
     }
 
-    /// Every file that counts, but handlers.toml itself.
-    pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.lock().seen.paths.clone()
+    /// Every file that counts, but handlers.toml itself; and the folders in which others may come to lie.
+    pub(super) fn places(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let state = self.lock();
+        (state.seen.paths.clone(), state.seen.folders.clone())
     }
 
     /// Notes what is decided about a handler now.
@@ -151,7 +156,8 @@ impl Reloader {
     pub async fn settle_first(&self, first: Settled) -> Result<(), LedgerError> {
         {
             let mut state = self.lock();
-            state.vouches = first.looked.stamp.vouches(SystemTime::now());
+            let is_known = first.looked.hash.is_some();
+            state.vouches = is_known && first.looked.stamp.vouches(SystemTime::now());
             state.seen = first.looked;
             state.problems = first.problems;
             state.decided = first.decided;
@@ -223,6 +229,11 @@ impl Reloader {
                 state.seen.hash = None;
                 state.vouches = false;
             }
+        }
+        if report.is_changed {
+            // A canary's new settings may end it by what it has done already.
+            self.look_at_canaries().await;
+            report.decided.clone_from(&self.lock().decided);
         }
         self.reports.send_replace(report.clone());
         report

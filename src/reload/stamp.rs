@@ -12,7 +12,9 @@ const SCRIPTS_MAX: usize = 5_000;
 /// The most files and folders below scripts/, whatever they are: a link may lead to the whole disk.
 const ENTRIES_MAX: usize = 20_000;
 /// How deep folders below scripts/ may go.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
+/// The most folders that are watched; what lies in others is seen by the look from time to time.
+const FOLDERS_MAX: usize = 1_000;
 /// Two saves can come in one tick of the clock that files are dated with: a younger date vouches for nothing.
 const VOUCHES_AFTER: Duration = Duration::from_millis(100);
 
@@ -29,6 +31,8 @@ pub struct Stamp {
 #[derive(Default)]
 pub(super) struct Found {
     pub scripts: Vec<(String, PathBuf)>,
+    /// The folders that were gone through: a script may come into any of them.
+    pub folders: Vec<PathBuf>,
     /// The first one that is one too many, and what there is too much of.
     pub too_many: Option<(String, String)>,
     entries: usize,
@@ -94,6 +98,9 @@ impl Stamp {
         let Ok(entries) = fs::read_dir(folder) else {
             return;
         };
+        if found.folders.len() < FOLDERS_MAX {
+            found.folders.push(folder.to_owned());
+        }
         let mut paths: Vec<PathBuf> = entries
             .filter_map(|it| it.ok().map(|it| it.path()))
             .take(ENTRIES_MAX + 1)
@@ -179,6 +186,12 @@ impl Found {
             self.too_many.get_or_insert((shown(location, &path), why));
         }
     }
+}
+
+/// Whether a script, as messages name it, lies where the walk does not come.
+pub(super) fn is_too_deep(shown: &str) -> bool {
+    // scripts/ and the script itself are no folders in between.
+    DEPTH_MAX + 2 < Path::new(shown).components().count()
 }
 
 /// As messages name it.

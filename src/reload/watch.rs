@@ -40,11 +40,8 @@ pub async fn watch(reloader: Arc<Reloader>, asked: Arc<Notify>, shutdown: Cancel
     }
     loop {
         if let Ok(watcher) = &mut watcher
-            && renew(
-                watcher,
-                &mut watched,
-                folders(reloader.location(), &reloader.paths()),
-            )
+            && let Ok(wanted) = wanted(&reloader).await
+            && renew(watcher, &mut watched, wanted)
         {
             // What happened in a folder before it was watched was not told.
             changed.notify_one();
@@ -91,12 +88,20 @@ fn renew(watcher: &mut impl Watcher, watched: &mut Folders, wanted: Folders) -> 
     has_new
 }
 
-/// The folders whose files count, and those that symbolic links on the way to them lie in.
+/// Looking for them takes the system's answer for each.
+async fn wanted(reloader: &Reloader) -> Result<Folders, String> {
+    let location = reloader.location().clone();
+    let (paths, within) = reloader.places();
+    let look = move || folders(&location, &paths, &within);
+    reloader.look_at_files(look).await
+}
+
+/// The folders whose files count or may come to lie in, and those that symbolic links on the way to them lie in.
 ///
 /// Each by its real path only: the system knows one watch a folder, and whoever ends it under one name ends it under all.
-fn folders(location: &Location, paths: &[PathBuf]) -> Folders {
+fn folders(location: &Location, paths: &[PathBuf], within: &[PathBuf]) -> Folders {
     let mut folders = Folders::new();
-    let mut parents = BTreeSet::new();
+    let mut parents: BTreeSet<&Path> = within.iter().map(PathBuf::as_path).collect();
     for path in paths {
         // A thousand scripts lie in few folders: only a link has a way of its own.
         match path.parent() {
@@ -175,5 +180,18 @@ mod tests {
         let mut folders = Folders::new();
         add_way_to(&dir.path().join("a"), &mut folders);
         assert_eq!(folders.len(), 1);
+    }
+
+    #[test]
+    fn a_folder_into_which_a_script_may_come_is_watched_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("scripts/deep/er")).unwrap();
+        let location = Location::new(root.join("handlers.toml"));
+        let files = crate::reload::Files::read(&location);
+        let folders = folders(&location, &files.paths(), &files.folders);
+        let expected = ["", "scripts", "scripts/deep", "scripts/deep/er"].map(|it| root.join(it));
+        let expected = expected.map(|it| it.components().collect::<PathBuf>());
+        assert_eq!(folders.into_keys().collect::<Vec<_>>(), expected);
     }
 }

@@ -84,6 +84,13 @@ pub fn no_such_file(path: &str) -> String {
     format!("there is no file `{path}`")
 }
 
+/// The file that such an error is about.
+pub fn missing_file(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("there is no file `")?
+        .strip_suffix('`')
+}
+
 /// One file, parsed.
 pub(super) struct Unit {
     pub(super) path: String,
@@ -195,7 +202,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// What to write in place of an import of a file that is not there, or of a script's path.
     fn meant(&self, path: &str, alias: Option<&str>) -> Option<String> {
-        let files = || self.sources.0.keys().map(String::as_str);
+        // No file means itself, nor one that imports it.
+        let is_open = |file: &str| self.open.iter().any(|it| it == file);
+        let files = || {
+            let all = self.sources.0.keys().map(String::as_str);
+            all.filter(|it| !is_open(it))
+        };
         // `import "scripts/lib/money"` means scripts/scripts/lib/money.rhai.
         let doubled = path.strip_prefix("scripts/");
         let there = doubled.filter(|it| files().any(|file| file == *it));

@@ -45,7 +45,7 @@ pub(crate) use host::hang::CAME_BACK;
 pub use copies::set_place;
 pub use engine::Engine;
 pub use frozen::{FrozenEvent, freeze};
-pub use library::{Program, Sources, no_such_file};
+pub use library::{Program, Sources, missing_file, no_such_file};
 pub use pulse::Pulse;
 
 /// What one attempt is about; the same for every replay of the attempt.

@@ -12,6 +12,8 @@
 //   FAULT_ABORT_SUFFIX   a write to a file whose path ends so, which puts the 8-byte little-endian number
 //   FAULT_ABORT_NUMBER     FAULT_ABORT_NUMBER at FAULT_ABORT_OFFSET (without it: begins with it), is done,
 //   FAULT_ABORT_OFFSET     and then the process aborts.
+//   FAULT_HANG_SUFFIX    while FAULT_HANG_TRIGGER exists, whoever reads a file whose path ends so waits, as on a disk
+//   FAULT_HANG_TRIGGER     that does not answer.
 //
 // Folders must be given as realpath(3) gives them. What the shim cannot see: writes through mmap (SQLite's -shm is one;
 // it is left out of the twin), and system calls that do not go through libc, such as those of rustix.
@@ -33,7 +35,8 @@ _Static_assert(sizeof(long) == 8, "offsets are passed to the kernel in one regis
 
 enum { PAGE = 4096, SECTOR = 512 };
 
-static const char *sync_suffix, *sync_trigger, *full_dir, *full_trigger, *power_from, *power_to, *abort_suffix;
+static const char *sync_suffix, *sync_trigger, *full_dir, *full_trigger, *power_from, *power_to, *abort_suffix,
+    *hang_suffix, *hang_trigger;
 static long sync_from, power_percent, abort_offset = -1;
 static int full_growth, watching;
 static uint64_t abort_number;
@@ -58,6 +61,8 @@ __attribute__((constructor)) static void read_environment(void) {
     abort_suffix = getenv("FAULT_ABORT_SUFFIX");
     abort_number = (uint64_t)number("FAULT_ABORT_NUMBER", 0);
     abort_offset = number("FAULT_ABORT_OFFSET", -1);
+    hang_suffix = getenv("FAULT_HANG_SUFFIX");
+    hang_trigger = getenv("FAULT_HANG_TRIGGER");
     watching = sync_suffix || full_dir || power_from || abort_suffix;
 }
 
@@ -128,6 +133,13 @@ static off_t position(int fd, size_t length) {
     struct stat st;
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) return -1;
     return ((fcntl(fd, F_GETFL) & O_APPEND) ? st.st_size : lseek(fd, 0, SEEK_CUR)) + (off_t)length;
+}
+
+ssize_t read(int fd, void *bytes, size_t length) {
+    char path[PATH_MAX];
+    if (hang_suffix && hang_trigger && path_of(fd, path) && ends_with(path, hang_suffix))
+        while (access(hang_trigger, F_OK) == 0) usleep(20 * 1000);
+    return syscall(SYS_read, fd, bytes, length);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at) {

@@ -71,6 +71,13 @@ impl Faults {
         }
     }
 
+    /// While `trigger` exists whoever reads such a file waits.
+    #[must_use]
+    pub fn hang_while(self, path_suffix: &str, trigger: &Path) -> Self {
+        self.set("FAULT_HANG_SUFFIX", path_suffix)
+            .set("FAULT_HANG_TRIGGER", trigger)
+    }
+
     /// For `Command::envs`.
     pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.environment

@@ -130,6 +130,13 @@ fn a_missing_file_is_told_with_what_was_meant() {
 }
 
 #[test]
+fn a_missing_file_is_not_said_to_be_the_one_that_asks_for_it() {
+    let findings = given("import \"its\" as its;").findings();
+    assert!(findings[0].message.contains("no file `scripts/its.rhai`"));
+    assert_eq!(findings[0].help, None);
+}
+
+#[test]
 fn a_path_that_is_not_written_as_imports_are_leads_to_the_one_that_is() {
     for written in [
         "scripts/lib/money.rhai",

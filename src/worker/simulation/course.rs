@@ -247,6 +247,7 @@ impl Course {
             self.save();
             Life::start(&folder, &files, now)
         });
+        self.check_start();
         while !self.life().is_ready() {
             if self.has_faults && self.random.one_in(30) {
                 self.note("killed at the start", "");

@@ -1,12 +1,16 @@
 //! `hookyard check`, and mistakes of the command line.
 
 use super::{Said, run};
+use crate::support::HostSetup;
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
 
 const HANDLERS: &str = "[endpoints.stripe]\npath = \"/webhooks/stripe\"\nsigning_secrets = [\"whsec_0123456789abcdef\"]\n\n\
+    [handlers.paid]\nevents = [\"invoice.paid\"]\nscript = \"scripts/paid.rhai\"\nrecords = [\"invoices\"]\n";
+const HANDLERS_OF_HOST: &str = "[server]\nlisten = \"127.0.0.1:0\"\n\n\
+    [endpoints.stripe]\npath = \"/webhooks/stripe\"\nsigning_secrets = [\"whsec_0123456789abcdef\"]\n\n\
     [handlers.paid]\nevents = [\"invoice.paid\"]\nscript = \"scripts/paid.rhai\"\nrecords = [\"invoices\"]\n";
 const GOOD: &str = "records(\"invoices\").set(event.data.object.id, #{ paid: true });\n";
 
@@ -185,4 +189,50 @@ fn a_look_at_a_folder_without_a_ledger_says_so_and_makes_none() {
         assert!(it.complaint.contains("no ledger"), "{args:?}: {it:?}");
     }
     assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_file_that_a_reload_would_refuse_is_not_good() {
+    let ended = |handlers: &str| {
+        let mut host = HostSetup::new(HANDLERS_OF_HOST)
+            .file("scripts/paid.rhai", GOOD)
+            .start();
+        assert!(host.terminate().success());
+        host.save("handlers.toml", handlers);
+        host
+    };
+    let renamed = HANDLERS_OF_HOST.replace("[endpoints.stripe]", "[endpoints.renamed]");
+    let host = ended(&renamed);
+    let it = run(&mut host.command(&["check"]));
+    assert_eq!(it.code, Some(1), "{it:?}");
+    assert!(
+        it.out.contains("`stripe` was renamed to `renamed`"),
+        "{it:?}"
+    );
+
+    let mut host = ended(HANDLERS_OF_HOST);
+    let versions = run(&mut host.command(&["versions", "paid", "--json"]));
+    let version: Value = serde_json::from_str(versions.out.lines().next().unwrap()).unwrap();
+    let version = version["version"].as_str().unwrap();
+    host.restart();
+    assert_eq!(
+        run(&mut host.command(&["rollback", "paid", version])).code,
+        Some(0)
+    );
+    host.save(
+        "handlers.toml",
+        &HANDLERS_OF_HOST.replace("[\"invoices\"]", "[\"others\"]"),
+    );
+    host.save("scripts/paid.rhai", &GOOD.replace("invoices", "others"));
+    let it = run(&mut host.command(&["check"]));
+    assert_eq!(it.code, Some(1), "{it:?}");
+    assert!(
+        it.out.contains("to which it is pinned, does not fit"),
+        "{it:?}"
+    );
+    let it = run(&mut host.command(&["reload"]));
+    assert_eq!(it.code, Some(1), "{it:?}");
+    host.save("handlers.toml", HANDLERS_OF_HOST);
+    host.save("scripts/paid.rhai", GOOD);
+    assert_eq!(run(&mut host.command(&["check"])).code, Some(0));
 }

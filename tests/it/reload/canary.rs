@@ -333,3 +333,35 @@ fn a_candidates_call_whose_outcome_is_unknown_is_not_made_again_by_the_old_versi
     assert_eq!(sent(&service, resent.1).len(), 2);
     assert_eq!(state_of(&host, 0), "canary");
 }
+
+#[test]
+fn new_settings_end_a_canary_by_what_it_has_done_already() {
+    let host = HostSetup::new(&config("").replace("runs = 10", "runs = 1000"))
+        .file("scripts/a.rhai", &script(1))
+        .start();
+    host.save("scripts/a.rhai", &script(2));
+    assert!(reload(&host).0);
+    post(&host, 30);
+    assert_eq!(state_of(&host, 0), "canary");
+    host.save(
+        "handlers.toml",
+        &config("").replace("runs = 10", "runs = 2"),
+    );
+    eventually(IN_TIME, || state_of(&host, 0) == "in_force");
+}
+
+#[test]
+fn a_start_with_a_broken_handlers_toml_goes_on_with_the_version_that_was_tried() {
+    let mut host = host();
+    host.save("scripts/a.rhai", &script(2));
+    assert!(reload(&host).0);
+    host.save("handlers.toml", "[handlers.a\n");
+    host.save("scripts/a.rhai", &script(3));
+    assert!(!reload(&host).0);
+    assert!(host.terminate().success());
+    host.restart();
+    assert_eq!(state_of(&host, 0), "canary");
+    let ids = post(&host, 10);
+    assert_eq!(done_by(&host, &ids, 3), 0);
+    assert_eq!(done_by(&host, &ids, 1) + done_by(&host, &ids, 2), 10);
+}

@@ -256,3 +256,17 @@ fn a_save_that_fits_no_version_of_a_handler_leaves_it_as_it_was_also_over_a_rest
     assert_eq!(version_of(&host, "a"), Some(1));
     assert_eq!(problems(&host), [""; 0]);
 }
+
+#[test]
+fn a_script_comes_into_a_folder_that_had_none() {
+    let deep = handler("a").replace("scripts/a.rhai", "scripts/deep/er/a.rhai");
+    let host = HostSetup::new(&format!("{}{deep}", config(&[])))
+        .file("scripts/deep/er/about.txt", "nothing yet")
+        .start();
+    // What was told before the watch began is looked at first.
+    thread::sleep(Duration::from_secs(1));
+    host.save("scripts/deep/er/a.rhai", &script(1));
+    // Sooner than the periodic look.
+    eventually(Duration::from_secs(5), || problems(&host).is_empty());
+    assert_eq!(version_of(&host, "a"), Some(1));
+}

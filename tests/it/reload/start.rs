@@ -3,9 +3,10 @@
 use super::{
     BROKEN, IN_TIME, comes_into_force, config, host, problems, reload, script, version_of,
 };
-use crate::support::{Host, HostSetup, event, eventually, tell};
+use crate::support::{Faults, Host, HostSetup, event, eventually, tell};
 use rusqlite::{Connection, params};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 /// A measurement takes a million of them.
@@ -43,6 +44,109 @@ fn a_start_with_a_broken_handlers_toml_works_from_the_last_good_one() {
     host.save("handlers.toml", &config(&["a"]));
     assert!(reload(&host).0);
     assert_eq!(problems(&host), [""; 0]);
+}
+
+#[test]
+fn a_start_puts_no_script_into_force_that_a_broken_handlers_toml_kept_out() {
+    let mut host = stopped();
+    host.restart();
+    host.save("handlers.toml", &format!("{}\nx = [\n", config(&["a"])));
+    host.save("scripts/a.rhai", &script(2));
+    assert!(!reload(&host).0);
+    assert_eq!(version_of(&host, "a"), Some(1));
+    for _ in 0..2 {
+        assert!(host.terminate().success());
+        host.restart();
+        assert_eq!(version_of(&host, "a"), Some(1));
+        assert!(host.log().contains("the last good one"), "{}", host.log());
+    }
+    host.save("handlers.toml", &config(&["a"]));
+    comes_into_force(&host, "a", 2);
+    eventually(IN_TIME, || problems(&host).is_empty());
+}
+
+#[test]
+fn a_start_puts_no_script_into_force_that_a_refused_handlers_toml_kept_out() {
+    let mut host = HostSetup::new(&config(&["a", "b"]))
+        .file("scripts/a.rhai", &script(1))
+        .file("scripts/b.rhai", &script(1))
+        .start();
+    let refused = config(&["b", "a"]);
+    let refused = refused.trim_end().strip_suffix("records = [\"seen\"]");
+    host.save("handlers.toml", refused.unwrap());
+    host.save("scripts/b.rhai", &script(2));
+    assert!(!reload(&host).0);
+    assert!(host.terminate().success());
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert_eq!(version_of(&host, "b"), Some(1));
+    host.save("handlers.toml", &config(&["a", "b"]));
+    comes_into_force(&host, "b", 2);
+}
+
+#[test]
+fn a_start_with_a_broken_handlers_toml_takes_the_file_of_a_script_that_the_ledger_lacks_and_says_so()
+ {
+    let mut host = stopped();
+    {
+        let ledger = Connection::open(host.data().join("ledger.db")).unwrap();
+        ledger.execute("DELETE FROM script_versions", []).unwrap();
+    }
+    host.save("handlers.toml", "[handlers.a\n");
+    host.save("scripts/a.rhai", &script(2));
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(2));
+    let problems = problems(&host);
+    let is_told = |it: &String| it.contains("no version that was in force before can be had");
+    assert!(problems.iter().any(is_told), "{problems:?}");
+}
+
+#[test]
+fn files_that_hang_stop_neither_events_nor_a_start_nor_an_end() {
+    let mut host = stopped();
+    let trigger = host.data().join("hang");
+    let hang = Faults::none().hang_while("/slow.rhai", &trigger);
+    host.save("scripts/slow.rhai", "skip(\"slow\");");
+    host.restart_with(&hang);
+    let begun = Instant::now();
+    fs::write(&trigger, "").unwrap();
+    host.save("scripts/a.rhai", &script(2));
+    host.save("scripts/slow.rhai", "skip(\"slower\");");
+    let tells = |host: &Host| {
+        let problems = problems(host);
+        problems
+            .iter()
+            .any(|it| it.contains("cannot be looked at since"))
+    };
+    eventually(IN_TIME, || tells(&host));
+    let (is_good, said) = reload(&host);
+    assert!(
+        !is_good && said.contains("cannot be looked at since"),
+        "{said}"
+    );
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(host.terminate().success());
+    host.restart_with(&hang);
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(tells(&host));
+    tell(&format!(
+        "told, ended and begun anew after {:?}",
+        begun.elapsed()
+    ));
+    fs::remove_file(&trigger).unwrap();
+    comes_into_force(&host, "a", 2);
+    eventually(IN_TIME, || problems(&host).is_empty());
+    assert!(host.terminate().success());
+}
+
+#[test]
+fn a_device_in_a_scripts_place_hinders_no_other_save() {
+    // Its end is never there; whoever may not open it has the same error.
+    let host = host();
+    symlink("/proc/kmsg", host.folder().join("scripts/k.rhai")).unwrap();
+    host.save("scripts/a.rhai", &script(2));
+    comes_into_force(&host, "a", 2);
+    assert!(problems(&host)[0].contains("scripts/k.rhai"));
 }
 
 #[test]

@@ -82,6 +82,7 @@ fn a_pin_beats_saves_and_restarts_until_it_is_taken_off() {
         is_good && said.contains("is pinned") && said.contains("is not in force"),
         "{said}"
     );
+    assert!(!said.contains("nothing has changed"), "{said}");
     assert_eq!(version_of(&host, "a"), Some(1));
     assert_eq!(states(&host), ["not_in_force", "not_in_force", "pinned"]);
     assert!(host.terminate().success());
@@ -95,6 +96,31 @@ fn a_pin_beats_saves_and_restarts_until_it_is_taken_off() {
     assert!(is_good, "{said}");
     assert_eq!(version_of(&host, "a"), Some(3));
     assert_eq!(problems(&host), [""; 0]);
+}
+
+#[test]
+fn that_a_pin_is_off_is_said_whatever_the_files_hold() {
+    let (host, first) = with_two_versions();
+    let pin = || assert!(run(&host, &["rollback", "a", &first]).0);
+    let off = format!("the pin of handler `a` to version {} is off", &first[..12]);
+    let taken_off = |more: &str| {
+        let (_, said) = run(&host, &["rollback", "a", "--off"]);
+        assert!(said.contains(&format!("{off}{more}")), "{said}");
+    };
+    pin();
+    host.save("scripts/a.rhai", &script(1));
+    taken_off("\n");
+    pin();
+    host.save("handlers.toml", "[handlers.a\n");
+    taken_off(&format!("; it runs version {} until", &first[..12]));
+    assert_eq!(version_of(&host, "a"), Some(1));
+    host.save("handlers.toml", &config(&["a"]));
+    assert!(reload(&host).0);
+    pin();
+    host.save("scripts/b.rhai", &script(1));
+    host.save("handlers.toml", &config(&["b"]));
+    assert!(reload(&host).0);
+    taken_off("; it is not in handlers.toml");
 }
 
 #[test]

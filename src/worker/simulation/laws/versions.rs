@@ -20,6 +20,25 @@ impl Course {
         self.check_canaries();
     }
 
+    /// A start without a good handlers.toml puts nothing else into force than what was.
+    pub(in super::super) fn check_start(&mut self) {
+        // A kill may come between a handlers.toml and the version that fits it.
+        if !self.files.is_torn || self.facts.was_narrow {
+            return;
+        }
+        let in_force = self.life().current.load_full();
+        for it in in_force.handlers() {
+            let name = &it.handler.name;
+            let looks = &self.life().looks;
+            let before = looks.texts(&format!(
+                "SELECT value FROM meta WHERE key = 'last_good_version/{name}'"
+            ));
+            if let (Ok(program), Some(before)) = (it.program(), before.first()) {
+                assert_eq!(program.version(), before[0], "{name} after a start");
+            }
+        }
+    }
+
     /// The text of a version that somebody may need is there.
     fn check_kept(&mut self) {
         let lacking = self.life().looks.texts(
