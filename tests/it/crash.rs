@@ -93,8 +93,9 @@ fn a_run_that_kills_the_process_is_dead_after_its_second_start_and_nothing_else_
          [handlers.long]\nevents = [\"customer.created\"]\nscript = \"scripts/long.rhai\"\nrecords = [\"ended\"]\n\n\
          [handlers.short]\nevents = [\"customer.updated\"]\nscript = \"scripts/short.rhai\"\nrecords = [\"ended\"]\n"
     ))
-    // A first attempt without the fault, so that its neighbours are in an engine before it comes to the second.
-    .file("scripts/fatal.rhai", "retry_in(\"2s\", \"not yet\");")
+    // A first attempt without the fault, so that its neighbours are in an engine before it comes to the second, on a slow
+    // machine too.
+    .file("scripts/fatal.rhai", "retry_in(\"5s\", \"not yet\");")
     .file("scripts/long.rhai", NEIGHBOUR)
     .file("scripts/short.rhai", "records(\"ended\").set(event.id, #{});")
     .start();
