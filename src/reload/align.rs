@@ -137,28 +137,38 @@ impl Reloader {
         Ok(found)
     }
 
-    /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes.
+    /// Before it comes into force: no run begins of a handler whose runs are still to be put into other lanes, and the
+    /// ledger knows that they are. A run can be accepted into its new lane and the host end at once; the next start may
+    /// find that the old order is to be in force again.
     pub(super) async fn unsettle(&self, next: &InForce) -> Result<(), LedgerError> {
-        for it in self.ordered_otherwise(next).await? {
-            if it.may_have_runs {
-                next.unsettled.add(it.loaded.handler.name.clone());
-            }
+        let otherwise = self.ordered_otherwise(next).await?;
+        for it in otherwise.iter().filter(|it| it.may_have_runs) {
+            next.unsettled.add(it.loaded.handler.name.clone());
+        }
+        let noted = self.note_changing(&otherwise).await;
+        if noted.is_err() {
+            // What is in force stays, and its runs begin again.
+            self.unaligned.notify_one();
+        }
+        noted
+    }
+
+    async fn note_changing(&self, otherwise: &[Otherwise<'_>]) -> Result<(), LedgerError> {
+        let known = otherwise.iter().filter(|it| it.may_have_runs);
+        let values: Vec<_> = known
+            .map(|it| (it.key.clone(), CHANGING.to_owned()))
+            .collect();
+        if !values.is_empty() {
+            self.ledger.order(Order::SetMeta { values }).await?;
         }
         Ok(())
     }
 
     async fn reorder(&self, now: &InForce) -> Result<(), LedgerError> {
         let otherwise = self.ordered_otherwise(now).await?;
-        let known = otherwise.iter().filter(|it| it.may_have_runs);
-        let changing: Vec<_> = known
-            .map(|it| (it.key.clone(), CHANGING.to_owned()))
-            .collect();
-        if !changing.is_empty() {
-            // Nothing else tells of lanes that are half changed. And whatever was accepted into the old ones is committed
-            // when this is.
-            let order = Order::SetMeta { values: changing };
-            self.ledger.order(order).await?;
-        }
+        // Nothing else tells of lanes that are half changed. And whatever was accepted into the old ones is committed when
+        // this is.
+        self.note_changing(&otherwise).await?;
         for it in otherwise.iter().filter(|it| it.may_have_runs) {
             self.relane(now, it.loaded).await?;
         }

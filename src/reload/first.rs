@@ -5,6 +5,7 @@ use super::check::check;
 use super::last_good::LastGood;
 use super::look::Looked;
 use super::{Files, Location, Report};
+use crate::config::Config;
 use crate::in_force::InForce;
 use crate::ledger::sqlite::read::Reader;
 use crate::services::Services;
@@ -57,12 +58,17 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         let chosen = chosen(config, &checked, &last_good, reader, &mut of_choice);
         let before = before.as_ref();
         let why = before.and_then(|it| it.refuses(&location.name(), config, &chosen));
-        (chosen, why)
+        (chosen, services_of(config, location), why)
     });
-    let (config, chosen, warnings) = match (checked.config, new) {
-        (Some(config), Some((chosen, None))) => (config, chosen, checked.warnings),
+    let (config, chosen, services, warnings) = match (checked.config, new) {
+        (Some(config), Some((chosen, Ok(services), None))) => {
+            (config, chosen, services, checked.warnings)
+        }
         (_, new) => {
-            report.problems.extend(new.and_then(|(_, why)| why));
+            if let Some((_, services, why)) = new {
+                report.problems.extend(services.err());
+                report.problems.extend(why);
+            }
             let before = before.ok_or_else(|| report.problems.join("\n\n"))?;
             // Of scripts that nobody could look at nothing is known.
             let of_scripts = before.problems.iter().filter(|_| looked.hash.is_some());
@@ -76,18 +82,14 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
                 location.name()
             ));
             of_choice = before.of_choice;
-            (before.config, before.chosen, before.warnings)
+            let services = services_of(&before.config, location)?;
+            (before.config, before.chosen, services, before.warnings)
         }
     };
     report.extend(of_choice);
     for it in warnings {
         warn!("{it}");
     }
-    let services = Services::new(&config.services).map_err(|it| {
-        let key = ("services", &*it.service, "url");
-        let finding = config.finding(&location.name(), key, it.to_string());
-        finding.to_string()
-    })?;
     let settled = Settled {
         looked,
         problems: report.problems.clone(),
@@ -97,5 +99,14 @@ pub fn first(location: &Location, reader: &Reader) -> Result<First, String> {
         in_force: InForce::new(config, services, chosen),
         report,
         settled,
+    })
+}
+
+/// The services of a handlers.toml, or what is wrong with one of them.
+fn services_of(config: &Config, location: &Location) -> Result<Services, String> {
+    Services::new(&config.services).map_err(|it| {
+        let key = ("services", &*it.service, "url");
+        let finding = config.finding(&location.name(), key, it.to_string());
+        finding.to_string()
     })
 }

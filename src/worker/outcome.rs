@@ -36,16 +36,24 @@ pub(super) fn state_after(
     }
 }
 
-/// Whether this sending did nothing, and sending it again would come to the same. A redirect is none: it is what many
-/// answer when they have done their work.
+/// Whether this sending did nothing, and sending it again would come to the same: a refusal, or the word that what is
+/// asked for is elsewhere. Other redirects are what many answer when they have done their work.
 fn is_refusal(status: u16) -> bool {
-    !matches!(status, 408 | 409 | 425 | 429) && (400..=499).contains(&status)
+    match status {
+        301 | 307 | 308 => true,
+        408 | 409 | 425 | 429 => false,
+        _ => (400..=499).contains(&status),
+    }
 }
 
 /// Whether a service says by this status that the very same call, with its key, had not taken effect before either: it
 /// has looked at the call, and refuses it. A service that is ill, or somebody on the way to it, has not looked.
 fn tells_of_earlier(status: u16) -> bool {
-    is_refusal(status) && !matches!(status, 401 | 403 | 404 | 405 | 407 | 421 | 423 | 426)
+    is_refusal(status)
+        && !matches!(
+            status,
+            301 | 307 | 308 | 401 | 403 | 404 | 405 | 407 | 421 | 423 | 426
+        )
 }
 
 /// Why a call that was never answered must not be sent again, if so. `service`: as it is in force; none when it is gone.
@@ -125,10 +133,10 @@ mod tests {
         for status in [200, 201, 204, 418] {
             assert_eq!(after(status, None, None), CallState::Settled, "{status}");
         }
-        for status in [101, 301, 303, 408, 409, 425, 429, 500, 502, 503, 600, 999] {
+        for status in [101, 302, 303, 408, 409, 425, 429, 500, 502, 503, 600, 999] {
             assert_eq!(after(status, None, None), CallState::Unsettled, "{status}");
         }
-        for status in [400, 401, 403, 404, 422] {
+        for status in [301, 307, 308, 400, 401, 403, 404, 422] {
             assert_eq!(after(status, None, None), CallState::Refused, "{status}");
         }
     }
@@ -140,7 +148,7 @@ mod tests {
         for status in [200, 204, 418] {
             assert_eq!(failed(status), CallState::Settled, "{status}");
         }
-        for status in [301, 401, 403, 404, 408, 409, 425, 429, 500, 503] {
+        for status in [301, 302, 401, 403, 404, 408, 409, 425, 429, 500, 503] {
             assert_eq!(failed(status), CallState::Unsettled, "{status}");
         }
         for status in [400, 402, 410, 413, 422] {

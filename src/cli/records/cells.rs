@@ -21,11 +21,12 @@ pub(super) fn from_cell(cell: &str) -> &str {
     }
 }
 
-/// Whether a spreadsheet would compute it, or would without the `'`s in front. Numbers and telephone numbers are none.
+/// Whether a spreadsheet would compute it, or would without the `'`s in front. Numbers are none, nor are telephone numbers
+/// that have no other sign in them.
 fn is_formula(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     match text.chars().next() {
-        Some('=' | '@' | '\t' | '\r' | '\n') => true,
+        Some('=' | '@' | '＝' | '＠' | '＋' | '－' | '\t' | '\r' | '\n') => true,
         Some('+' | '-') => !text[1..]
             .chars()
             .all(|it| it.is_ascii_digit() || matches!(it, '.' | ',' | ' ')),
@@ -42,6 +43,8 @@ mod tests {
         for text in [
             "=HYPERLINK(\"https://evil.example\",\"open\")",
             "@SUM(1)",
+            "＝1+1",
+            "+31-20-1234567",
             "+cmd|' /C calc'!A0",
             "-2+3+cmd",
             "\t=1",

@@ -228,3 +228,20 @@ fn the_id_of_a_record_is_its_own() {
         "count",
     );
 }
+
+#[test]
+fn what_a_change_gives_back_may_be_changed_whatever_it_was_made_from() {
+    let it = given(
+        r#"import "lib/x" as lib;
+           let r = ();
+           r = records("invoices").update("a", #{ status: lib::STATUS, list: lib::LIST });
+           r.status = "other"; r.list[0] = 2; r.list.push(3);
+           print(r.status == "other" && r.list == [2, 3]);"#,
+    )
+    .file(
+        "scripts/lib/x.rhai",
+        "export const STATUS = \"paid\";\nexport const LIST = [1];",
+    );
+    assert_eq!(it.log(), ["true"]);
+    assert_eq!(it.changed(), [r#"invoices/a {"list":[1],"status":"paid"}"#]);
+}

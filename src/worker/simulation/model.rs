@@ -43,8 +43,6 @@ struct Pending {
     key: Option<String>,
     /// The event by whose allowance it went out once more.
     allowed: Option<String>,
-    /// The service has not seen its key before.
-    is_first: bool,
     reply: oneshot::Sender<Result<Answer, CallError>>,
 }
 
@@ -54,6 +52,8 @@ struct Known {
     about: String,
     honours_keys: bool,
     effects: u32,
+    /// How often it went out, as far as that is not known to have come to nothing.
+    sendings: u32,
     /// The last sending was not answered.
     is_unanswered: bool,
 }
@@ -84,14 +84,12 @@ pub(super) fn install() -> Rc<RefCell<Services>> {
 
 impl Services {
     fn sent(&mut self, prepared: &Prepared, key: Option<&str>) -> Exchange {
-        let is_first = key.is_some_and(|it| !self.by_key.contains_key(it));
         let allowed = key.and_then(|it| self.look_at(prepared, it));
         let (reply, answer) = oneshot::channel();
         self.pending.push_back(Pending {
             service: prepared.service.clone(),
             key: key.map(str::to_owned),
             allowed,
-            is_first,
             reply,
         });
         Box::pin(async move {
@@ -118,8 +116,10 @@ impl Services {
             about: about.clone(),
             honours_keys: prepared.service == "books",
             effects: 0,
+            sendings: 0,
             is_unanswered: false,
         });
+        known.sendings += 1;
         if known.bytes != bytes {
             self.violations
                 .push(format!("a key goes out with other bytes: {about}"));
@@ -185,21 +185,24 @@ impl Services {
         }
         if fate == Fate::NotSent {
             self.resendable.extend(it.allowed);
-            if let Some(key) = it.key.as_ref().filter(|_| it.is_first) {
-                // The service has not seen it now either, and it may become another call's.
-                match self
-                    .pending
-                    .iter_mut()
-                    .find(|other| other.key.as_ref() == Some(key))
-                {
-                    Some(other) => other.is_first = true,
-                    None => drop(self.by_key.remove(key)),
-                }
+            if let Some(key) = it.key.as_ref() {
+                self.never_left(key);
             }
         }
         let told = format!("{fate:?} {} {:?}", it.service, it.key);
         let _ = it.reply.send(outcome(fate, self.answers));
         told
+    }
+
+    /// A key that the service has not seen at all may become another call's.
+    fn never_left(&mut self, key: &str) {
+        let Some(known) = self.by_key.get_mut(key) else {
+            return;
+        };
+        known.sendings -= 1;
+        if known.sendings == 0 {
+            self.by_key.remove(key);
+        }
     }
 
     /// The host ended: nobody hears what these are answered. Some took effect.

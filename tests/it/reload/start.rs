@@ -46,6 +46,24 @@ fn a_start_with_a_broken_handlers_toml_works_from_the_last_good_one() {
     assert_eq!(problems(&host), [""; 0]);
 }
 
+/// It is refused for what it says of a service, which nothing but the service itself knows.
+#[test]
+fn a_start_with_a_service_that_must_not_be_called_works_from_the_last_good_handlers_toml() {
+    let mut host = stopped();
+    let service = "[services.inside]\nurl = \"https://10.0.0.5\"\n";
+    host.save("handlers.toml", &format!("{}\n{service}", config(&["a"])));
+    host.restart();
+    assert_eq!(version_of(&host, "a"), Some(1));
+    assert!(
+        problems(&host)[0].contains("private_network"),
+        "{:?}",
+        problems(&host)
+    );
+    host.save("handlers.toml", &config(&["a"]));
+    assert!(reload(&host).0);
+    assert_eq!(problems(&host), [""; 0]);
+}
+
 #[test]
 fn a_start_puts_no_script_into_force_that_a_broken_handlers_toml_kept_out() {
     let mut host = stopped();

@@ -61,8 +61,7 @@ impl Bare {
 
 /// A record's text into a value: both sides pay for that.
 fn record() -> Map {
-    let value: serde_json::Value = serde_json::from_str(world::RECORD).unwrap_or_default();
-    rhai::serde::to_dynamic(&value)
+    serde_json::from_str::<Dynamic>(world::RECORD)
         .ok()
         .and_then(Dynamic::try_cast::<Map>)
         .unwrap_or_default()
